@@ -1,0 +1,1 @@
+"""Contracts that decide: adjudication from proven evidence."""

@@ -1,0 +1,1 @@
+"""Pure decisions of claims: no clock, no randomness, no files, no framework."""

@@ -1,0 +1,1 @@
+"""Deployment: settings, URLs, Celery, the GraphQL root. No domain code."""

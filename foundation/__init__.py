@@ -1,0 +1,1 @@
+"""What every app stands on: key providers, outbox, tenancy, problems, limits."""

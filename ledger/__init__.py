@@ -1,0 +1,1 @@
+"""The signed, append-only log. It knows nothing of medicine."""

@@ -1,0 +1,1 @@
+"""Running Theriac: the embedded PostgreSQL, up, demo, doctor, test."""

@@ -1,0 +1,1 @@
+"""Custody of drugs and devices, as a fold over EPCIS events."""

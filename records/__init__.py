@@ -1,0 +1,1 @@
+"""Health records, anchored on the ledger and read under consent."""

@@ -1,0 +1,1 @@
+"""Personal data: subjects, envelope encryption, one-time tags, erasure."""

@@ -1,0 +1,1 @@
+"""Pure decisions of vault: no clock, no randomness, no files, no framework."""

@@ -1,0 +1,1 @@
+"""HTML pages. No models, no rules."""
