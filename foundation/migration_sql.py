@@ -1,0 +1,35 @@
+"""Operations for migrations: SQL from files, and what a table may be used for."""
+
+from pathlib import Path
+
+from django.db.migrations import RunSQL
+
+ROOT = Path(__file__).parents[1]
+
+
+def sql_file(app: str, name: str) -> RunSQL:
+    """Return the operation that runs ``<app>/sql/<name>.pg.sql``, reversible by its twin."""
+    folder = ROOT / app / "sql"
+    forwards = (folder / f"{name}.pg.sql").read_text()
+    backwards = (folder / f"{name}.reverse.pg.sql").read_text()
+    return RunSQL(forwards, backwards)
+
+
+def insert_only(table: str) -> RunSQL:
+    """Return the operation after which rows of ``table`` never change nor go."""
+    return RunSQL(f"CALL theriac_insert_only('{table}')", RunSQL.noop)
+
+
+def rows(table: str, *, seen: str, written: str | None = None) -> RunSQL:
+    """Return the operation that puts ``table`` under row-level security (SQL conditions)."""
+    args = ", ".join(_literal(part) for part in (table, seen, written) if part is not None)
+    return RunSQL(f"CALL theriac_rows({args})", RunSQL.noop)
+
+
+def may(table: str, *, app: str = "", system: str = "") -> RunSQL:
+    """Return the operation that grants privileges (``SELECT, INSERT``) on ``table``."""
+    return RunSQL(f"CALL theriac_may('{table}', '{app}', '{system}')", RunSQL.noop)
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

@@ -1,0 +1,116 @@
+"""Problem details over HTTP: the one place that renders what went wrong (RFC 9457)."""
+
+import logging
+from http import HTTPStatus
+
+import orjson
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.http import Http404, HttpRequest, HttpResponse
+from rest_framework import exceptions
+from rest_framework.response import Response
+from rest_framework.views import exception_handler as drf_exception_handler
+
+from foundation.core.problem import (
+    TYPE_PREFIX,
+    BadInputError,
+    ForbiddenError,
+    NotFoundError,
+    ProblemError,
+    TooLargeError,
+    UnauthenticatedError,
+    UnavailableError,
+    UnsupportedMediaError,
+)
+
+logger = logging.getLogger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+
+
+class MethodNotAllowedError(ProblemError):
+    """The address is there, the method is not."""
+
+    slug = "method-not-allowed"
+    title = "This address does not take that method"
+    status = HTTPStatus.METHOD_NOT_ALLOWED
+
+
+class NotAcceptableError(ProblemError):
+    """The address answers in none of the media types asked for."""
+
+    slug = "not-acceptable"
+    title = "There is no answer in that media type"
+    status = HTTPStatus.NOT_ACCEPTABLE
+
+
+class ThrottledError(ProblemError):
+    """Too many requests."""
+
+    slug = "too-many-requests"
+    title = "Too many requests"
+    status = HTTPStatus.TOO_MANY_REQUESTS
+
+
+def problem_of(error: Exception) -> ProblemError | None:
+    """Return the problem that an anticipated exception stands for, or ``None``."""
+    if isinstance(error, ProblemError):
+        return error
+    framework: tuple[tuple[type[Exception], type[ProblemError], str], ...] = (
+        (Http404, NotFoundError, "check the address and the id"),
+        (PermissionDenied, ForbiddenError, "your role does not allow this"),
+        (RequestDataTooBig, TooLargeError, "send less at once"),
+        (exceptions.NotAuthenticated, UnauthenticatedError, "no credentials were sent"),
+        (exceptions.AuthenticationFailed, UnauthenticatedError, "the credentials are not valid"),
+        (exceptions.PermissionDenied, ForbiddenError, "your role does not allow this"),
+        (exceptions.NotFound, NotFoundError, "check the address and the id"),
+        (exceptions.MethodNotAllowed, MethodNotAllowedError, "see OPTIONS for what it takes"),
+        (exceptions.UnsupportedMediaType, UnsupportedMediaError, "see the API's documentation"),
+        (exceptions.NotAcceptable, NotAcceptableError, "see the API's documentation"),
+        (exceptions.ParseError, BadInputError, "the body cannot be read"),
+        (exceptions.ValidationError, BadInputError, "a member has a value it may not have"),
+        (exceptions.Throttled, ThrottledError, "wait a moment"),
+    )
+    for kind, problem, detail in framework:
+        if isinstance(error, kind):
+            return problem(detail)
+    return None
+
+
+def problem_response(problem: ProblemError) -> HttpResponse:
+    """Return the problem document as an answer."""
+    response = HttpResponse(
+        orjson.dumps(problem.as_json(), default=str), status=problem.status, content_type=MEDIA_TYPE
+    )
+    if isinstance(problem, UnavailableError):
+        response["Retry-After"] = str(problem.retry_after_s)
+    if isinstance(problem, UnauthenticatedError):
+        response["WWW-Authenticate"] = 'Bearer realm="theriac"'
+    return response
+
+
+def exception_handler(
+    error: Exception, context: dict[str, object]
+) -> HttpResponse | Response | None:
+    """Answer for every API view; what nobody anticipated goes on to the middleware."""
+    problem = problem_of(error)
+    if problem is None:
+        return drf_exception_handler(error, context)
+    return problem_response(problem)
+
+
+def unforeseen_response(request: HttpRequest, error: Exception) -> HttpResponse:
+    """Answer for a bug of ours: nothing of the request or the error is told."""
+    logger.error("unforeseen error", exc_info=error, extra={"status": 500})
+    del request
+    return HttpResponse(
+        orjson.dumps(
+            {
+                "type": TYPE_PREFIX + ProblemError.slug,
+                "title": ProblemError.title,
+                "status": 500,
+                "detail": "nothing was written; the operator's log has the place",
+            }
+        ),
+        status=HTTPStatus.INTERNAL_SERVER_ERROR,
+        content_type=MEDIA_TYPE,
+    )
