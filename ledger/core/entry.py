@@ -1,0 +1,134 @@
+"""Entries: the record of one act, as canonical JSON (docs/spec/entry.md).
+
+The bytes are the thing: they are the leaf, their hash is the entry's name, and every check reads
+them again. An entry holds no personal data, only commitments to it.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from foundation.core.problem import BadInputError
+from ledger.core.canonical import CanonicalError, Json, canonical_bytes, parse_canonical
+from ledger.core.members import ORIGIN, Members, format_time, parse_time
+
+__all__ = [
+    "ENTRY_SIZE_BYTES_MAX",
+    "Entry",
+    "EntryDraft",
+    "EntryError",
+    "build_entry",
+    "format_time",
+    "parse_entry",
+    "parse_time",
+]
+
+# A bundle of C2SP tlog-tiles gives an entry's length in 16 bits.
+ENTRY_SIZE_BYTES_MAX = 65_535
+KIND = re.compile(r"(?=.{1,128}\Z)[a-z]+(\.[a-z_]+)+\.v[1-9][0-9]*")
+_MEMBERS = (
+    "v",
+    "log",
+    "kind",
+    "org",
+    "key",
+    "time",
+    "id",
+    "body",
+    "commitments",
+    "endorsements",
+)
+
+
+class EntryError(BadInputError):
+    """The bytes are not an entry; the message names the member."""
+
+    slug = "bad-entry"
+    title = "This is not an entry of the ledger"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryDraft:
+    """What an app wants recorded; log, organisation, key and time are added when it is built."""
+
+    kind: str
+    id: UUID
+    body: Mapping[str, Json]
+    commitments: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """An entry as read from its bytes. ``time`` is what the signer's clock said."""
+
+    log: str
+    kind: str
+    organisation_id: UUID
+    key_id: bytes
+    time: datetime
+    id: UUID
+    body: Mapping[str, Json]
+    commitments: tuple[bytes, ...]
+
+
+def build_entry(
+    *, draft: EntryDraft, log: str, organisation_id: UUID, key_id: bytes, time: datetime
+) -> bytes:
+    """Return the entry's canonical bytes, which are its leaf.
+
+    Raise ``EntryError`` where the result would be no entry, ``TimeError`` for a time without zone.
+    """
+    value = {
+        "v": 1,
+        "log": log,
+        "kind": draft.kind,
+        "org": str(organisation_id),
+        "key": key_id.hex(),
+        "time": format_time(time),
+        "id": str(draft.id),
+        "body": dict(draft.body),
+        "commitments": [commitment.hex() for commitment in draft.commitments],
+        "endorsements": [],
+    }
+    try:
+        data = canonical_bytes(value)
+    except CanonicalError as error:
+        raise EntryError(f"the entry is not canonical JSON: {error}") from error
+    _check_size(data)
+    _read(value)
+    return data
+
+
+def parse_entry(data: bytes) -> Entry:
+    """Return the entry that ``data`` is; raise ``EntryError`` for anything else."""
+    _check_size(data)
+    try:
+        value = parse_canonical(data)
+    except CanonicalError as error:
+        raise EntryError(f"the entry is not canonical JSON: {error}") from error
+    return _read(value)
+
+
+def _check_size(data: bytes) -> None:
+    if len(data) > ENTRY_SIZE_BYTES_MAX:
+        raise EntryError(f"an entry of {len(data)} bytes; at most {ENTRY_SIZE_BYTES_MAX} fit")
+
+
+def _read(value: object) -> Entry:
+    members = Members(value, "entry", EntryError)
+    members.expect(_MEMBERS)
+    members.literal("v", 1)
+    if members.array("endorsements"):
+        raise members.fault("endorsements", "is not empty; endorsements are not built yet")
+    return Entry(
+        log=members.text("log", ORIGIN),
+        kind=members.text("kind", KIND),
+        organisation_id=members.uuid("org"),
+        key_id=members.digest("key"),
+        time=members.time("time"),
+        id=members.uuid("id"),
+        body=members.mapping("body"),
+        commitments=members.digests("commitments"),
+    )

@@ -1,0 +1,151 @@
+"""Submission statements: what is signed, and the header leaf that carries it.
+
+One signature covers the RFC 6962 root over the entries that were submitted together, so each of
+them has its own proof back to it (docs/spec/submission.md). Keys that a member or a device holds
+chain their statements: ``first`` counts the entries before, ``prev`` is the hash of the statement
+before; a gap or a fork shows.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from uuid import UUID
+
+from foundation.core.problem import BadInputError
+from ledger.core.canonical import CanonicalError, Json, canonical_bytes, parse_canonical
+from ledger.core.ed25519 import SIGNATURE_SIZE_BYTES
+from ledger.core.members import ORIGIN, Members, format_base64, format_time
+
+LABEL = b"theriac/submission/v1\n"
+# What ``prev`` says where there is no statement before.
+NO_STATEMENT = bytes(32)
+_MEMBERS = ("v", "log", "org", "key", "id", "n", "root", "time")
+_CHAIN_MEMBERS = ("first", "prev")
+
+
+class StatementError(BadInputError):
+    """The bytes are not a submission statement or a header leaf; the message names the member."""
+
+    slug = "bad-statement"
+    title = "This is not a submission statement"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyChain:
+    """The place of a statement in the chain of its key."""
+
+    first: int = 0
+    prev: bytes = NO_STATEMENT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """What one signature says: these ``n`` entries under ``root``, for this log.
+
+    ``id`` is the submission's, made by whoever builds it. ``chain`` is there for keys that a
+    member or a device holds, and only for them.
+    """
+
+    log: str
+    organisation_id: UUID
+    key_id: bytes
+    id: UUID
+    n: int
+    root: bytes
+    time: datetime
+    chain: KeyChain | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Header:
+    """A header leaf: the statement, its canonical bytes and the signature over them."""
+
+    statement: Statement
+    statement_bytes: bytes
+    signature: bytes
+
+
+def build_statement(statement: Statement) -> bytes:
+    """Return the canonical bytes of a statement; raise ``StatementError``."""
+    value: dict[str, Json] = {
+        "v": 1,
+        "log": statement.log,
+        "org": str(statement.organisation_id),
+        "key": statement.key_id.hex(),
+        "id": str(statement.id),
+        "n": statement.n,
+        "root": statement.root.hex(),
+        "time": format_time(statement.time),
+    }
+    if statement.chain is not None:
+        value["first"] = statement.chain.first
+        value["prev"] = statement.chain.prev.hex()
+    _read(value, "statement")
+    return canonical_bytes(value)
+
+
+def parse_statement(data: bytes) -> Statement:
+    """Return the statement that ``data`` is; raise ``StatementError`` for anything else."""
+    return _read(_canonical_value(data), "statement")
+
+
+def statement_message(statement_bytes: bytes) -> bytes:
+    """Return what is signed: the label, then the canonical bytes."""
+    return LABEL + statement_bytes
+
+
+def statement_hash(statement_bytes: bytes) -> bytes:
+    """Return SHA-256 of what is signed: the name of a statement in receipts and ``prev``."""
+    return sha256(statement_message(statement_bytes)).digest()
+
+
+def build_header(*, statement_bytes: bytes, signature: bytes) -> bytes:
+    """Return the header leaf of a submission; raise ``StatementError`` for bad parts."""
+    value = _canonical_value(statement_bytes)
+    _read(value, "statement")
+    if len(signature) != SIGNATURE_SIZE_BYTES:
+        raise StatementError(f"a signature of {len(signature)} bytes, not 64")
+    return canonical_bytes({"sig": format_base64(signature), "stmt": value})
+
+
+def parse_header(data: bytes) -> Header:
+    """Return the header leaf that ``data`` is; raise ``StatementError`` for anything else."""
+    members = Members(_canonical_value(data), "header", StatementError)
+    members.expect(("sig", "stmt"))
+    value = members.mapping("stmt")
+    return Header(
+        statement=_read(value, "header.stmt"),
+        # Canonical JSON inside canonical JSON: serialising the member again gives its bytes.
+        statement_bytes=canonical_bytes(value),
+        signature=members.blob("sig", SIGNATURE_SIZE_BYTES),
+    )
+
+
+def _canonical_value(data: bytes) -> Json:
+    try:
+        return parse_canonical(data)
+    except CanonicalError as error:
+        raise StatementError(f"the statement is not canonical JSON: {error}") from error
+
+
+def _read(value: object, path: str) -> Statement:
+    members = Members(value, path, StatementError)
+    members.expect(_MEMBERS, _CHAIN_MEMBERS)
+    members.literal("v", 1)
+    if members.has("first") != members.has("prev"):
+        raise members.fault("first", "and prev come together")
+    chain = None
+    if members.has("first"):
+        chain = KeyChain(first=members.integer("first"), prev=members.digest("prev"))
+        if (chain.first == 0) != (chain.prev == NO_STATEMENT):
+            raise members.fault("prev", "is zero for the first statement of a key, only there")
+    return Statement(
+        log=members.text("log", ORIGIN),
+        organisation_id=members.uuid("org"),
+        key_id=members.digest("key"),
+        id=members.uuid("id"),
+        n=members.integer("n", least=1),
+        root=members.digest("root"),
+        time=members.time("time"),
+        chain=chain,
+    )
