@@ -15,6 +15,7 @@ from foundation.core.problem import BadInputError
 HASH_SIZE_BYTES = 32
 EMPTY_ROOT = sha256(b"").digest()
 CHAIN_START = bytes(HASH_SIZE_BYTES)
+_WAITING_MAX = 1024
 
 
 class MerkleError(BadInputError):
@@ -105,3 +106,33 @@ def covering_subtrees(start: int, end: int) -> Iterator[tuple[int, int]]:
         level = (end - start).bit_length() - 1
         yield level, start >> level
         start += 1 << level
+
+
+class TreeBuilder:
+    """A compact range that grows leaf by leaf, for one pass over many leaves."""
+
+    def __init__(self) -> None:
+        """Start with the empty tree."""
+        self._range = CompactRange()
+        self._waiting: list[bytes] = []
+
+    @property
+    def size(self) -> int:
+        """How many leaves were appended."""
+        return self._range.size + len(self._waiting)
+
+    def append(self, leaf: bytes) -> None:
+        """Take one more leaf hash."""
+        self._waiting.append(leaf)
+        # Extending makes a new frozen range: worth its while for many leaves only.
+        if len(self._waiting) == _WAITING_MAX:
+            self._join()
+
+    def root(self) -> bytes:
+        """Return the root over the leaves so far."""
+        self._join()
+        return self._range.root()
+
+    def _join(self) -> None:
+        self._range = self._range.extend(self._waiting)
+        self._waiting.clear()

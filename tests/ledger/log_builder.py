@@ -1,0 +1,290 @@
+"""A small, valid log in memory: an operator, two members, keys of every holder that chains or not.
+
+Everything is derived from fixed seeds, so that a log is the same each time it is built.
+"""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from uuid import UUID
+
+from nacl.signing import SigningKey as Seed
+
+from ledger.core.bundle import Bundle, Opening, ProvenEntry, format_bundle
+from ledger.core.canonical import Json
+from ledger.core.checkpoint import format_checkpoint
+from ledger.core.ed25519 import key_id_of
+from ledger.core.entry import EntryDraft, build_entry, parse_entry
+from ledger.core.governance import PREFIX
+from ledger.core.members import format_base64
+from ledger.core.merkle import leaf_hash, next_chain_hash, tree_root
+from ledger.core.note import (
+    KeyType,
+    VerifierKey,
+    format_note,
+    format_signature_line,
+    format_vkey,
+)
+from ledger.core.proof import node_reader, prove_inclusion
+from ledger.core.receipt import Promise, Receipt, receipt_message
+from ledger.core.statement import (
+    KeyChain,
+    Statement,
+    build_header,
+    build_statement,
+    parse_header,
+    statement_hash,
+    statement_message,
+)
+from ledger.core.tiles import export_files
+from ledger.core.verify import StoredCheckpoint, StoredLeaf
+
+ORIGIN = "ledger.example/7f3a9c"
+START = dt.datetime(2026, 11, 24, 9, 0, tzinfo=dt.UTC)
+OPERATOR = UUID("00000000-0000-4000-8000-000000000001")
+WHOLESALER = UUID("00000000-0000-4000-8000-000000000002")
+PHARMACY = UUID("00000000-0000-4000-8000-000000000003")
+
+
+def seed_of(name: str) -> Seed:
+    """Return the key pair that belongs to a name."""
+    return Seed(sha256(name.encode()).digest())
+
+
+@dataclass
+class Signer:
+    """A key of an organisation, and where its chain stands if it has one."""
+
+    name: str
+    organisation_id: UUID
+    chain: KeyChain | None = None
+
+    @property
+    def public_key(self) -> bytes:
+        return bytes(seed_of(self.name).verify_key)
+
+    @property
+    def key_id(self) -> bytes:
+        return key_id_of(self.public_key)
+
+    def sign(self, message: bytes) -> bytes:
+        return seed_of(self.name).sign(message).signature
+
+    def key_json(self) -> dict[str, Json]:
+        return {"key": self.key_id.hex(), "public_key": format_base64(self.public_key)}
+
+
+@dataclass
+class LogBuilder:
+    """Appends submissions as a sequencer would; ``headers`` maps a leaf to its header's index."""
+
+    leaves: list[bytes] = field(default_factory=list)
+    headers: list[int] = field(default_factory=list)
+    checkpoints: list[StoredCheckpoint] = field(default_factory=list)
+    ids: int = 0
+
+    operator = Signer("operator", OPERATOR)
+    receipt_signer = Signer("receipts", OPERATOR)
+    log_signer = Signer("log", OPERATOR)
+
+    @property
+    def vkey(self) -> VerifierKey:
+        return VerifierKey(
+            name=ORIGIN, key_type=KeyType.ED25519, public_key=self.log_signer.public_key
+        )
+
+    @property
+    def hashes(self) -> list[bytes]:
+        return [leaf_hash(leaf) for leaf in self.leaves]
+
+    def next_id(self) -> UUID:
+        self.ids += 1
+        return UUID(bytes=sha256(b"id %d" % self.ids).digest()[:16], version=4)
+
+    def time(self) -> dt.datetime:
+        return START + dt.timedelta(seconds=len(self.leaves))
+
+    def draft(self, kind: str, commitments: Sequence[bytes] = (), **body: Json) -> EntryDraft:
+        return EntryDraft(kind=kind, id=self.next_id(), body=body, commitments=tuple(commitments))
+
+    def submit(self, signer: Signer, *drafts: EntryDraft) -> Receipt:
+        """Append one submission, signed and chained as its key demands; return the receipt."""
+        entries = [
+            build_entry(
+                draft=draft,
+                log=ORIGIN,
+                organisation_id=signer.organisation_id,
+                key_id=signer.key_id,
+                time=self.time(),
+            )
+            for draft in drafts
+        ]
+        return self.append(signer, entries)
+
+    def append(self, signer: Signer, entries: Sequence[bytes]) -> Receipt:
+        """Append built entries, whatever they are."""
+        entry_ids = tuple(leaf_hash(entry) for entry in entries)
+        statement = Statement(
+            log=ORIGIN,
+            organisation_id=signer.organisation_id,
+            key_id=signer.key_id,
+            id=self.next_id(),
+            n=len(entries),
+            root=tree_root(entry_ids),
+            time=self.time(),
+            chain=signer.chain,
+        )
+        statement_bytes = build_statement(statement)
+        digest = statement_hash(statement_bytes)
+        if signer.chain is not None:
+            signer.chain = KeyChain(first=signer.chain.first + len(entries), prev=digest)
+        header = build_header(
+            statement_bytes=statement_bytes,
+            signature=signer.sign(statement_message(statement_bytes)),
+        )
+        self.headers += [len(self.leaves)] * (1 + len(entries))
+        self.leaves += [header, *entries]
+        return self.receipt(statement, digest, entry_ids)
+
+    def receipt(self, statement: Statement, digest: bytes, entry_ids: tuple[bytes, ...]) -> Receipt:
+        promise = Promise(
+            log=ORIGIN,
+            organisation_id=statement.organisation_id,
+            id=statement.id,
+            n=statement.n,
+            root=statement.root,
+            statement_hash=digest,
+            key_id=self.receipt_signer.key_id,
+            time=statement.time,
+            deadline=statement.time + dt.timedelta(minutes=1),
+        )
+        signature = self.receipt_signer.sign(receipt_message(promise))
+        return Receipt(promise=promise, signature=signature, entry_ids=entry_ids)
+
+    def checkpoint(self) -> bytes:
+        """Return the signed checkpoint of the log as it is, and keep it."""
+        root = tree_root(self.hashes)
+        text = format_checkpoint(origin=ORIGIN, size=len(self.leaves), root=root)
+        signature = self.log_signer.sign(text.encode())
+        line = format_signature_line(ORIGIN, self.vkey.key_hash, signature)
+        note = format_note(text, [line])
+        self.checkpoints.append(StoredCheckpoint(size=len(self.leaves), note=note, root=root))
+        return note
+
+    def stored(self) -> list[StoredLeaf]:
+        """Return the leaves as a database keeps them."""
+        rows: list[StoredLeaf] = []
+        chain_hash = bytes(32)
+        for index, leaf in enumerate(self.leaves):
+            digest = leaf_hash(leaf)
+            chain_hash = next_chain_hash(chain_hash, digest)
+            rows.append(StoredLeaf(index=index, data=leaf, leaf_hash=digest, chain_hash=chain_hash))
+        return rows
+
+    def proven(self, index: int) -> ProvenEntry:
+        """Return entry ``index`` with its proofs in the log as it is."""
+        read_node = node_reader(self.hashes)
+        size = len(self.leaves)
+        at = self.headers[index]
+        n = parse_header(self.leaves[at]).statement.n
+        entries = node_reader(self.hashes[at + 1 : at + 1 + n])
+        return ProvenEntry(
+            entry=self.leaves[index],
+            index=index,
+            proof=prove_inclusion(index=index, size=size, read_node=read_node),
+            path=prove_inclusion(index=index - at - 1, size=n, read_node=entries),
+            header=self.leaves[at],
+            header_index=at,
+            header_proof=prove_inclusion(index=at, size=size, read_node=read_node),
+        )
+
+    def bundle(self, index: int, openings: Sequence[Opening] = ()) -> bytes:
+        """Return the proof bundle of entry ``index``."""
+        governance = [
+            at
+            for at in range(index)
+            if self.headers[at] != at and parse_entry(self.leaves[at]).kind.startswith(PREFIX)
+        ]
+        return format_bundle(
+            Bundle(
+                vkey=format_vkey(self.vkey),
+                checkpoint=self.checkpoint(),
+                entry=self.proven(index),
+                governance=tuple(self.proven(at) for at in governance),
+                openings=tuple(openings),
+            )
+        )
+
+    def export(self) -> list[tuple[str, bytes]]:
+        """Return the files of an export."""
+        return list(
+            export_files(
+                leaves=self.leaves, checkpoint=self.checkpoint(), vkey=format_vkey(self.vkey)
+            )
+        )
+
+    def genesis(self) -> EntryDraft:
+        return self.draft(
+            "ledger.genesis.v1",
+            origin=ORIGIN,
+            channel="Example channel",
+            vkey=format_vkey(self.vkey),
+            operator={
+                "org": str(OPERATOR),
+                "name": "Example Operator",
+                **self.operator.key_json(),
+            },
+            receipt_key=self.receipt_signer.key_json(),
+            quorum="none",
+        )
+
+    def admission(self, signer: Signer, name: str, kind: str, holder: str) -> EntryDraft:
+        return self.draft(
+            "ledger.member.admitted.v1",
+            org=str(signer.organisation_id),
+            name=name,
+            kind=kind,
+            first_key={**signer.key_json(), "holder": holder},
+        )
+
+    def key_added(self, signer: Signer, holder: str) -> EntryDraft:
+        return self.draft("ledger.key.added.v1", **signer.key_json(), holder=holder)
+
+    def key_revoked(self, signer: Signer, reason: str = "rotated") -> EntryDraft:
+        return self.draft("ledger.key.revoked.v1", key=signer.key_id.hex(), reason=reason)
+
+
+@dataclass
+class Cast:
+    """The signers of the small log."""
+
+    operator: Signer
+    wholesaler: Signer
+    pharmacy: Signer
+    scanner: Signer
+
+
+def small_log() -> tuple[LogBuilder, Cast]:
+    """Return a log of 16 leaves: genesis, two members, a scanner, plain and chained writes."""
+    log = LogBuilder()
+    cast = Cast(
+        operator=log.operator,
+        wholesaler=Signer("wholesaler", WHOLESALER, KeyChain()),
+        pharmacy=Signer("pharmacy", PHARMACY),
+        scanner=Signer("scanner", PHARMACY, KeyChain()),
+    )
+    log.submit(cast.operator, log.genesis())
+    log.checkpoint()
+    log.submit(
+        cast.operator,
+        log.admission(cast.wholesaler, "Example Wholesale", "wholesaler", "member"),
+        log.admission(cast.pharmacy, "Example Pharmacy", "pharmacy", "system"),
+    )
+    log.submit(cast.pharmacy, log.key_added(cast.scanner, "device"))
+    log.submit(cast.wholesaler, *(log.draft("test.thing.done.v1", step=step) for step in (1, 2)))
+    log.checkpoint()
+    log.submit(cast.scanner, log.draft("test.thing.done.v1", [bytes(range(32))], step=3))
+    log.submit(cast.scanner, log.draft("test.thing.done.v1", step=4))
+    log.checkpoint()
+    return log, cast
