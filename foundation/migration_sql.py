@@ -33,3 +33,19 @@ def may(table: str, *, app: str = "", system: str = "") -> RunSQL:
 
 def _literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
+
+
+def fact(table: str) -> RunSQL:
+    """Return the operation that makes ``table`` insert-only, each row with its entry."""
+    return RunSQL(f"CALL theriac_fact('{table}')", RunSQL.noop)
+
+
+def as_system(app: str, name: str) -> RunSQL:
+    """Return ``sql_file`` run by the role ``theriac_system``.
+
+    Functions made so (in the schema ``system_fn``) are the system's: with SECURITY DEFINER they
+    see all rows, whoever calls them.
+    """
+    plain = sql_file(app, name)
+    before, after = "SET LOCAL ROLE theriac_system;\n", "\nRESET ROLE;"
+    return RunSQL(f"{before}{plain.sql}{after}", f"{before}{plain.reverse_sql}{after}")

@@ -1,0 +1,100 @@
+"""What the ledger refuses, each with its stable type."""
+
+from foundation.core.problem import (
+    ConflictError,
+    ForbiddenError,
+    NotFoundError,
+    UnavailableError,
+    UnprocessableError,
+)
+
+
+class NoLogError(UnavailableError):
+    """The channel has no log yet."""
+
+    slug = "no-log"
+    title = "The channel has no log yet"
+
+
+class NoKeyError(ForbiddenError):
+    """The organisation, or the person, has no key that may sign this now."""
+
+    slug = "no-valid-key"
+    title = "There is no key that may sign this"
+
+
+class KeyRefusedError(ForbiddenError):
+    """The submission's key is unknown, revoked, or not the organisation's."""
+
+    slug = "key-refused"
+    title = "The key may not sign this"
+
+
+class SignatureRefusedError(UnprocessableError):
+    """The signature does not verify, or the entries are not those that were signed."""
+
+    slug = "signature-refused"
+    title = "The signature does not fit"
+
+
+class SealedMismatchError(UnprocessableError):
+    """What the server rebuilt differs from what the client signed."""
+
+    slug = "sealed-mismatch"
+    title = "The signed entries are not those of the document"
+
+
+class KeyHeadConflictError(ConflictError):
+    """A chained key's submission does not follow its last one; ``head`` and ``next`` do."""
+
+    slug = "key-head-conflict"
+    title = "The submission does not follow the key's last one"
+
+
+class AlreadySubmittedError(ConflictError):
+    """The submission's, or an entry's, id was used before."""
+
+    slug = "already-submitted"
+    title = "This id was submitted before"
+
+
+class EntryRefusedError(UnprocessableError):
+    """An entry cannot be built or read; ``entries`` names every bad line."""
+
+    slug = "entry-refused"
+    title = "An entry cannot be taken"
+
+
+class QueueFullError(UnavailableError):
+    """The sequencer is behind: nothing was stored."""
+
+    slug = "queue-full"
+    title = "The ledger is catching up"
+
+
+class FrozenError(UnavailableError):
+    """The log is frozen: stored bytes differ from their hash. Nothing is taken."""
+
+    slug = "log-frozen"
+    title = "The ledger is frozen"
+
+
+class NotSequencedError(UnavailableError):
+    """The entry is promised, but in no published checkpoint yet."""
+
+    slug = "not-sequenced"
+    title = "The entry is not in a published checkpoint yet"
+
+
+class UnknownEntryError(NotFoundError):
+    """No entry has this id."""
+
+    slug = "unknown-entry"
+    title = "There is no such entry"
+
+
+class GovernanceRefusedError(ForbiddenError):
+    """The log's own rules do not allow this change of members or keys."""
+
+    slug = "governance-refused"
+    title = "The log's rules do not allow this"

@@ -1,0 +1,282 @@
+"""What the ledger answers: frozen values, never rows. Inside ``acting_as`` only."""
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connections
+
+from foundation.core.actor import ActorKind
+from foundation.core.problem import NotFoundError
+from foundation.tenancy import current_actor, current_alias
+from ledger.core.merkle import tree_root
+from ledger.core.proof import prove_consistency, prove_inclusion
+from ledger.errors import NoLogError, NotSequencedError, UnknownEntryError
+from ledger.models import Checkpoint, Entry, Leaf, Log, Member, SigningKey, Tile
+
+TILE_WIDTH = 256
+TILE_HEIGHT = 8
+HASH_SIZE_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogInfo:
+    """A channel's log, as its genesis declares it."""
+
+    id: int
+    name: str
+    origin: str
+    vkey: str
+    operator_id: UUID
+    receipt_key_id: str
+    receipt_public_key: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """A signed head of the log; ``note`` is the C2SP checkpoint as published."""
+
+    size: int
+    root_hash: bytes
+    chain_hash: bytes
+    note: str
+    signed_at: dt.datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where an entry stands: its header leaf's index and its own."""
+
+    entry_id: bytes
+    header_index: int
+    log_index: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryInfo:
+    """An entry with its bytes; ``place`` is missing while it is only promised."""
+
+    entry_id: bytes
+    organisation_id: UUID
+    kind: str
+    content: bytes
+    place: Place | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyInfo:
+    """A key that the log knows, valid after ``added_index`` and before ``revoked_index``."""
+
+    key_id: str
+    organisation_id: UUID
+    public_key: bytes
+    holder: str
+    added_index: int
+    revoked_index: int | None
+
+
+_LOGS: dict[tuple[str, str], LogInfo] = {}
+
+
+def current_log() -> LogInfo:
+    """Return this deployment's log; raise ``NoLogError`` before its genesis."""
+    return log_get(settings.CHANNEL_NAME)
+
+
+def log_get(name: str) -> LogInfo:
+    """Return a channel's log by its word in the address; raise ``NoLogError``."""
+    # What genesis declares never changes, so a process asks once per database.
+    key = (str(connections[current_alias()].settings_dict["NAME"]), name)
+    if key not in _LOGS:
+        row = Log.objects.filter(name=name).first()
+        if row is None:
+            raise NoLogError(f"create the channel {name!r} first: manage.py channel_create")
+        _LOGS[key] = LogInfo(
+            id=row.pk,
+            name=row.name,
+            origin=row.origin,
+            vkey=row.vkey,
+            operator_id=row.operator_id,
+            receipt_key_id=row.receipt_key_id,
+            receipt_public_key=bytes(row.receipt_public_key),
+        )
+    return _LOGS[key]
+
+
+def log_key_name(origin: str) -> str:
+    """Return the provider's name of the key that signs a log's checkpoints."""
+    return f"log/{sha256(origin.encode()).hexdigest()}"
+
+
+def receipt_key_name(origin: str) -> str:
+    """Return the provider's name of the key that signs a log's receipts."""
+    return f"receipt/{sha256(origin.encode()).hexdigest()}"
+
+
+def checkpoint_latest(log: LogInfo) -> Head | None:
+    """Return the newest published head, or ``None`` before the first."""
+    row = Checkpoint.objects.filter(log_id=log.id).order_by("-size").first()
+    return None if row is None else _head(row)
+
+
+def checkpoint_at(log: LogInfo, size: int) -> Head:
+    """Return the published head of exactly ``size``; raise ``NotFoundError``."""
+    row = Checkpoint.objects.filter(log_id=log.id, size=size).first()
+    if row is None:
+        raise NotFoundError("no checkpoint of that size was published")
+    return _head(row)
+
+
+def _head(row: Checkpoint) -> Head:
+    return Head(
+        size=row.size,
+        root_hash=bytes(row.root_hash),
+        chain_hash=bytes(row.chain_hash),
+        note=row.note,
+        signed_at=row.signed_at,
+    )
+
+
+def places(log: LogInfo, entry_ids: Iterable[bytes]) -> dict[bytes, Place]:
+    """Return where the sequenced ones of these entries stand; promised ones are left out."""
+    with connections[current_alias()].cursor() as cursor:
+        cursor.execute(
+            "SELECT entry.entry_id, leaf.log_index, entry.position"
+            " FROM ledger_entry AS entry JOIN ledger_leaf AS leaf"
+            " ON leaf.submission_id = entry.submission_id AND leaf.position = 0"
+            " WHERE leaf.log_id = %s AND entry.entry_id = ANY(%s)",
+            [log.id, list(entry_ids)],
+        )
+        return {
+            bytes(entry_id): Place(
+                entry_id=bytes(entry_id), header_index=header, log_index=header + position
+            )
+            for entry_id, header, position in cursor.fetchall()
+        }
+
+
+def entry_get(entry_id: bytes) -> EntryInfo:
+    """Return an entry by its leaf hash; raise ``UnknownEntryError``."""
+    row = Entry.objects.filter(entry_id=entry_id).first()
+    if row is None:
+        raise UnknownEntryError("no entry has this id")
+    return EntryInfo(
+        entry_id=entry_id,
+        organisation_id=row.organisation_id,
+        kind=row.kind,
+        content=bytes(row.content),
+        place=places(current_log(), [entry_id]).get(entry_id),
+    )
+
+
+def entry_list(
+    *, kinds: Sequence[str], organisation_id: UUID | None = None, limit: int = 1000
+) -> list[EntryInfo]:
+    """Return sequenced entries of these kinds in log order, at most ``limit``."""
+    log = current_log()
+    rows = Entry.objects.filter(kind__in=kinds)
+    if organisation_id is not None:
+        rows = rows.filter(organisation_id=organisation_id)
+    found = {bytes(row.entry_id): row for row in rows[:limit]}
+    placed = sorted(places(log, found).values(), key=lambda place: place.log_index)
+    return [
+        EntryInfo(
+            entry_id=place.entry_id,
+            organisation_id=found[place.entry_id].organisation_id,
+            kind=found[place.entry_id].kind,
+            content=bytes(found[place.entry_id].content),
+            place=place,
+        )
+        for place in placed
+    ]
+
+
+def member_list(log: LogInfo) -> list[tuple[UUID, str, str]]:
+    """Return id, name and kind of each member, in the order of admission."""
+    rows = Member.objects.filter(log_id=log.id).order_by("admitted_index")
+    return list(rows.values_list("organisation_id", "name", "kind"))
+
+
+def key_list(organisation_id: UUID | None = None) -> list[KeyInfo]:
+    """Return the keys that the log knows, oldest first."""
+    rows = SigningKey.objects.order_by("added_index", "key_id")
+    if organisation_id is not None:
+        rows = rows.filter(organisation_id=organisation_id)
+    return [
+        KeyInfo(
+            key_id=row.key_id,
+            organisation_id=row.organisation_id,
+            public_key=bytes(row.public_key),
+            holder=row.holder,
+            added_index=row.added_index,
+            revoked_index=row.revoked_index,
+        )
+        for row in rows
+    ]
+
+
+class NodeReader:
+    """Reads nodes of the tree from stored tiles, and from leaves where a tile is not full."""
+
+    def __init__(self, log: LogInfo, size: int) -> None:
+        """Read the tree of ``size`` leaves."""
+        self.log, self.size = log, size
+        self._tiles: dict[tuple[int, int], list[bytes]] = {}
+
+    def tile(self, level: int, index: int) -> list[bytes]:
+        """Return the hashes of a tile, up to the tree's size; empty where it has none."""
+        key = (level, index)
+        if key not in self._tiles:
+            full = self.size >> (TILE_HEIGHT * level)
+            width = max(0, min(TILE_WIDTH, full - index * TILE_WIDTH))
+            self._tiles[key] = self._stored(level, index, width)[:width]
+        return self._tiles[key]
+
+    def _stored(self, level: int, index: int, width: int) -> list[bytes]:
+        row = Tile.objects.filter(log_id=self.log.id, level=level, tile_index=index).first()
+        if row is not None:
+            data = bytes(row.hashes)
+            return [data[at : at + HASH_SIZE_BYTES] for at in range(0, len(data), HASH_SIZE_BYTES)]
+        if level > 0:
+            return []
+        first = index * TILE_WIDTH
+        leaves = Leaf.objects.filter(
+            log_id=self.log.id, log_index__gte=first, log_index__lt=first + width
+        ).order_by("log_index")
+        return [bytes(digest) for digest in leaves.values_list("leaf_hash", flat=True)]
+
+    def node(self, level: int, index: int) -> bytes:
+        """Return the root of a complete subtree: ``2**level`` leaves from ``index << level``."""
+        tile_level, within = divmod(level, TILE_HEIGHT)
+        start = index << within
+        tile = self.tile(tile_level, start // TILE_WIDTH)
+        offset = start % TILE_WIDTH
+        return tree_root(tile[offset : offset + (1 << within)])
+
+
+def inclusion_proof(log: LogInfo, *, index: int, size: int) -> list[bytes]:
+    """Return the path from leaf ``index`` to the root of ``size``, the leaf's sibling first."""
+    return list(prove_inclusion(index=index, size=size, read_node=NodeReader(log, size).node))
+
+
+def consistency_proof(log: LogInfo, *, old: int, new: int) -> list[bytes]:
+    """Return the proof that the tree of ``new`` leaves extends that of ``old``."""
+    return list(prove_consistency(old=old, new=new, read_node=NodeReader(log, new).node))
+
+
+def place_of(entry: EntryInfo) -> Place:
+    """Return the entry's place; raise ``NotSequencedError`` while it is only promised."""
+    if entry.place is None:
+        raise NotSequencedError("the entry is promised; ask again after its receipt's deadline")
+    return entry.place
+
+
+def is_operator() -> bool:
+    """Return whether the acting organisation operates this log."""
+    actor = current_actor()
+    return actor.kind is ActorKind.ORGANISATION and (
+        actor.organisation_id == current_log().operator_id
+    )

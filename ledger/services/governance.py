@@ -1,0 +1,216 @@
+"""Changes of members and keys: entries like any other, under the log's own rules.
+
+What is refused here is what ``ledger.core.governance`` would refuse on replay; the rows of
+members and keys appear when the sequencer gives the entry its place.
+"""
+
+import datetime as dt
+import secrets
+from uuid import UUID, uuid4
+
+from django.conf import settings
+
+from foundation.core.actor import SYSTEM, Actor
+from foundation.core.problem import ConflictError
+from foundation.key_providers import key_provider
+from foundation.tenancy import acting_as
+from ledger.core.canonical import Json
+from ledger.core.entry import EntryDraft
+from ledger.core.governance import GENESIS, KEY_ADDED, KEY_REVOKED, MEMBER_ADMITTED
+from ledger.core.members import format_base64
+from ledger.core.note import KeyType, VerifierKey, format_vkey
+from ledger.core.receipt import Receipt
+from ledger.errors import GovernanceRefusedError
+from ledger.models import KeyHolder, KeyRevocation, Log, Member, SigningKey
+from ledger.selectors import LogInfo, current_log, is_operator, log_key_name, receipt_key_name
+from ledger.services.keys import HeldKey, key_id_of, key_make, server_key_keep
+from ledger.services.sequencing import Sequencer
+from ledger.services.submissions import (
+    keys_lock,
+    signed_by,
+    submission_append,
+    submission_store,
+)
+
+
+class ChannelExistsError(ConflictError):
+    """The channel has its log already."""
+
+    slug = "channel-exists"
+    title = "The channel has its log already"
+
+
+def channel_create(*, operator_id: UUID, operator_name: str, now: dt.datetime) -> LogInfo:
+    """Open the deployment's log with its genesis, and sequence it; return the log.
+
+    The origin is random under the channel's domain, because names leak. The operator's key, the
+    log's key and the receipts' key are made in the key provider. Raise ``ChannelExistsError``.
+    """
+    with acting_as(SYSTEM):
+        if Log.objects.filter(name=settings.CHANNEL_NAME).exists():
+            raise ChannelExistsError("it is created once; its log goes on for ever")
+        origin = f"{settings.CHANNEL_DOMAIN}/{secrets.token_hex(8)}"
+        log_public = key_provider().signing_key_create(log_key_name(origin))
+        vkey = format_vkey(
+            VerifierKey(name=origin, key_type=KeyType.ED25519, public_key=log_public)
+        )
+        made = key_make(organisation_id=operator_id, label=uuid4())
+        log, receipt_public = _log_row(origin=origin, vkey=vkey, operator_id=operator_id, now=now)
+        server_key_keep(made=made, organisation_id=operator_id, holder=KeyHolder.SYSTEM)
+        body: dict[str, Json] = {
+            "origin": origin,
+            "channel": log.name,
+            "vkey": vkey,
+            "operator": {
+                "org": str(operator_id),
+                "name": operator_name,
+                "key": made.key_id,
+                "public_key": format_base64(made.public_key),
+            },
+            "receipt_key": {
+                "key": log.receipt_key_id,
+                "public_key": format_base64(receipt_public),
+            },
+            "quorum": "none",
+        }
+        key = HeldKey(key_id=made.key_id, provider_name=made.provider_name)
+        draft = EntryDraft(kind=GENESIS, id=uuid4(), body=body)
+        signed = signed_by(log=log, organisation_id=operator_id, drafts=[draft], now=now, key=key)
+        submission_store(log=log, signed=signed, now=now)
+    Sequencer(log).flush(now=now)
+    return log
+
+
+def member_admit(
+    *,
+    actor: Actor,
+    organisation_id: UUID,
+    name: str,
+    kind: str,
+    now: dt.datetime,
+    public_key: bytes | None = None,
+) -> Receipt:
+    """Admit an organisation with its first key; return the receipt.
+
+    The first key is held by the server, or by the member itself where ``public_key`` is given.
+    Raise ``GovernanceRefusedError`` unless the actor operates the log and the organisation is new.
+    """
+    with acting_as(actor):
+        keys_lock(actor.organisation, alone=True)
+        if not is_operator():
+            raise GovernanceRefusedError("only the operator admits members")
+        if Member.objects.filter(organisation_id=organisation_id).exists():
+            raise GovernanceRefusedError("the organisation is a member already")
+        first_key = _key_body(
+            organisation_id=organisation_id,
+            holder=KeyHolder.SYSTEM if public_key is None else KeyHolder.MEMBER,
+            public_key=public_key,
+        )
+        body: dict[str, Json] = {
+            "org": str(organisation_id),
+            "name": name,
+            "kind": kind,
+            "first_key": first_key,
+        }
+        draft = EntryDraft(kind=MEMBER_ADMITTED, id=uuid4(), body=body)
+        return submission_append(actor=actor, entries=[draft], now=now)
+
+
+def key_add(
+    *,
+    actor: Actor,
+    holder: KeyHolder,
+    now: dt.datetime,
+    public_key: bytes | None = None,
+    person_id: UUID | None = None,
+) -> Receipt:
+    """Add a key to the actor's organisation; return the receipt. It is valid once sequenced.
+
+    ``SYSTEM`` and ``PERSON`` keys are made in the provider; ``MEMBER`` and ``DEVICE`` keys are
+    somebody's own, so their public half is given. Nobody's name enters the ledger.
+    """
+    held_here = holder in (KeyHolder.SYSTEM, KeyHolder.PERSON)
+    if held_here == (public_key is not None):
+        raise GovernanceRefusedError(
+            "a member's or device's key is given, a system's or person's key is made here"
+        )
+    if (holder is KeyHolder.PERSON) != (person_id is not None):
+        raise GovernanceRefusedError("a person's key, and only that, names its person")
+    with acting_as(actor):
+        keys_lock(actor.organisation, alone=True)
+        body = _key_body(
+            organisation_id=actor.organisation,
+            holder=holder,
+            public_key=public_key,
+            person_id=person_id,
+        )
+        draft = EntryDraft(kind=KEY_ADDED, id=uuid4(), body=body)
+        return submission_append(actor=actor, entries=[draft], now=now)
+
+
+def key_revoke(*, actor: Actor, key_id: str, reason: str, now: dt.datetime) -> Receipt:
+    """Revoke a key of the actor's organisation, or of any as the operator; return the receipt.
+
+    From the commit on nothing is taken under the key. Raise ``GovernanceRefusedError`` where
+    the key is unknown or revoked, or is the last one: its organisation would be locked out.
+    """
+    with acting_as(actor):
+        key = SigningKey.objects.filter(key_id=key_id, revoked_index=None).first()
+        operator = is_operator()
+        if key is None or not (operator or key.organisation_id == actor.organisation):
+            raise GovernanceRefusedError("your organisation may revoke no such key")
+        # Alone: whoever submits under the key has committed, or waits and finds it revoked.
+        for organisation_id in sorted({key.organisation_id, actor.organisation}):
+            keys_lock(organisation_id, alone=True)
+        gone = KeyRevocation.objects.values("key_id")
+        others = SigningKey.objects.filter(
+            organisation_id=key.organisation_id, revoked_index=None
+        ).exclude(key_id__in=gone)
+        if not others.filter(key_id=key_id).exists():
+            raise GovernanceRefusedError("the key is revoked already")
+        if others.count() == 1:
+            raise GovernanceRefusedError("it is the last key: add another one first")
+        draft = EntryDraft(kind=KEY_REVOKED, id=uuid4(), body={"key": key_id, "reason": reason})
+        receipt = submission_append(actor=actor, entries=[draft], now=now)
+        KeyRevocation.objects.create(
+            key_id=key_id, organisation_id=actor.organisation, entry_id=receipt.entry_ids[0]
+        )
+        return receipt
+
+
+def _log_row(
+    *, origin: str, vkey: str, operator_id: UUID, now: dt.datetime
+) -> tuple[LogInfo, bytes]:
+    """Write the log's row with a fresh receipt key; return the log and that public key."""
+    receipt_public = key_provider().signing_key_create(receipt_key_name(origin))
+    Log.objects.create(
+        name=settings.CHANNEL_NAME,
+        origin=origin,
+        vkey=vkey,
+        operator_id=operator_id,
+        receipt_key_id=key_id_of(receipt_public),
+        receipt_public_key=receipt_public,
+        created_at=now,
+    )
+    return current_log(), receipt_public
+
+
+def _key_body(
+    *,
+    organisation_id: UUID,
+    holder: KeyHolder,
+    public_key: bytes | None,
+    person_id: UUID | None = None,
+) -> dict[str, Json]:
+    """Return the members that describe a key, made here unless its public half is given."""
+    if public_key is None:
+        made = key_make(organisation_id=organisation_id, label=uuid4())
+        server_key_keep(
+            made=made, organisation_id=organisation_id, holder=holder, person_id=person_id
+        )
+        public_key = made.public_key
+    return {
+        "key": key_id_of(public_key),
+        "public_key": format_base64(public_key),
+        "holder": holder.value,
+    }

@@ -1,0 +1,116 @@
+"""Sealed submissions: signed by a key that the organisation itself holds.
+
+The server rebuilds the entries from the document and compares; it never signs for the member.
+"""
+
+from collections.abc import Sequence
+
+from foundation.core.actor import Actor
+from ledger.core.ed25519 import SignatureError, check_signature
+from ledger.core.entry import EntryDraft, EntryError, build_entry
+from ledger.core.merkle import leaf_hash, tree_root
+from ledger.core.sealed import SealedSubmission
+from ledger.core.statement import (
+    NO_STATEMENT,
+    KeyChain,
+    Statement,
+    parse_statement,
+    statement_message,
+)
+from ledger.errors import (
+    KeyHeadConflictError,
+    KeyRefusedError,
+    SealedMismatchError,
+    SignatureRefusedError,
+)
+from ledger.models import KeyHolder, KeyRevocation, SigningKey, Submission
+from ledger.selectors import LogInfo
+from ledger.services.signed import Signed
+
+CHAINED = (KeyHolder.MEMBER, KeyHolder.DEVICE)
+
+
+def sealed_check(
+    *, actor: Actor, log: LogInfo, drafts: Sequence[EntryDraft], sealed: SealedSubmission
+) -> Signed:
+    """Return the submission that the client signed, once everything about it fits.
+
+    The key is one that the organisation's own system or device holds, in the log and
+    unrevoked; the statement follows the key's last one; the signature verifies; and the
+    entries rebuilt from the document are the signed ones, byte for byte.
+    """
+    stated = parse_statement(sealed.statement)
+    if stated.organisation_id != actor.organisation or stated.log != log.origin:
+        raise KeyRefusedError("the statement is another organisation's, or for another log")
+    key = _key(stated)
+    _check_chain(stated)
+    try:
+        check_signature(
+            bytes(key.public_key), statement_message(sealed.statement), sealed.signature
+        )
+    except SignatureError as error:
+        raise SignatureRefusedError("the statement's signature does not verify") from error
+    entry_ids = [leaf_hash(entry) for entry in sealed.entries]
+    if stated.n != len(entry_ids) or stated.root != tree_root(entry_ids):
+        raise SignatureRefusedError("number or root of the entries is not what was signed")
+    _compare(stated, drafts, sealed)
+    return Signed(
+        statement=sealed.statement,
+        parsed=stated,
+        signature=sealed.signature,
+        entries=sealed.entries,
+        entry_ids=entry_ids,
+        drafts=drafts,
+    )
+
+
+def key_head(key_id: str) -> KeyChain:
+    """Return what the next statement of a chained key must say as ``first`` and ``prev``."""
+    last = Submission.objects.filter(key_id=key_id, first__isnull=False).order_by("-first").first()
+    if last is None:
+        return KeyChain(first=0, prev=NO_STATEMENT)
+    assert last.first is not None
+    return KeyChain(first=last.first + last.count, prev=bytes(last.statement_hash))
+
+
+def _key(stated: Statement) -> SigningKey:
+    key_id = stated.key_id.hex()
+    key = SigningKey.objects.filter(
+        key_id=key_id,
+        organisation_id=stated.organisation_id,
+        revoked_index=None,
+        holder__in=CHAINED,
+    ).first()
+    if key is None or KeyRevocation.objects.filter(key_id=key_id).exists():
+        raise KeyRefusedError("the key is not in the log for this organisation, or is revoked")
+    return key
+
+
+def _check_chain(stated: Statement) -> None:
+    head = key_head(stated.key_id.hex())
+    if stated.chain != head:
+        raise KeyHeadConflictError(
+            "sign again, following the key's last submission",
+            first=head.first,
+            prev=head.prev.hex(),
+        )
+
+
+def _compare(stated: Statement, drafts: Sequence[EntryDraft], sealed: SealedSubmission) -> None:
+    if len(drafts) != len(sealed.entries):
+        raise SealedMismatchError(
+            f"the document makes {len(drafts)} entries, {len(sealed.entries)} were signed"
+        )
+    for line, (draft, entry) in enumerate(zip(drafts, sealed.entries, strict=True)):
+        try:
+            rebuilt = build_entry(
+                draft=draft,
+                log=stated.log,
+                organisation_id=stated.organisation_id,
+                key_id=stated.key_id,
+                time=stated.time,
+            )
+        except EntryError as error:
+            raise SealedMismatchError(f"entry {line} cannot be rebuilt: {error.detail}") from error
+        if rebuilt != entry:
+            raise SealedMismatchError(f"entry {line} is not what the document makes", line=line)

@@ -1,0 +1,269 @@
+"""The sequencer: gives committed submissions their place, and signs the new head.
+
+One per channel, chosen by an advisory lock and fenced by constraints: an index is given once,
+and each head has one successor. It reads back and re-hashes the stored bytes before it signs;
+a mismatch freezes the log.
+"""
+
+import datetime as dt
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+
+from django.db import connections
+
+from foundation.core.actor import SYSTEM
+from foundation.key_providers import key_provider
+from foundation.tenancy import SYSTEM_ALIAS, acting_as
+from ledger.core.checkpoint import format_checkpoint
+from ledger.core.merkle import CHAIN_START, CompactRange, covering_subtrees, leaf_hash, tree_root
+from ledger.core.note import format_note, format_signature_line, parse_vkey
+from ledger.core.statement import build_header
+from ledger.errors import FrozenError
+from ledger.models import LogFreeze, Tile
+from ledger.selectors import (
+    TILE_WIDTH,
+    Head,
+    LogInfo,
+    NodeReader,
+    checkpoint_latest,
+    log_key_name,
+)
+from ledger.services.projection import governance_project
+
+logger = logging.getLogger(__name__)
+
+_SEQUENCER_LOCK = 12  # classid of the advisory lock that the leader of a log holds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewLeaf:
+    """A leaf about to be written; ``data`` are its bytes."""
+
+    submission_pk: int
+    position: int
+    digest: bytes
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class TreeState:
+    """What appending needs: the compact range, and each tile level's unfinished tail."""
+
+    tree: CompactRange
+    chain_hash: bytes
+    tails: tuple[tuple[bytes, ...], ...]
+
+
+class Sequencer:
+    """Sequences one log; ``lead`` first, then ``flush`` again and again."""
+
+    def __init__(self, log: LogInfo) -> None:
+        """Work on ``log``; nothing is read until the first flush."""
+        self.log = log
+        self._state: TreeState | None = None
+
+    def lead(self) -> bool:
+        """Try to become the log's one sequencer; it lasts as long as the connection."""
+        connection = connections[SYSTEM_ALIAS]
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [_SEQUENCER_LOCK, self.log.id])
+            return bool(cursor.fetchone()[0])
+
+    def resign(self) -> None:
+        """Give the lead to whoever waits."""
+        with connections[SYSTEM_ALIAS].cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [_SEQUENCER_LOCK, self.log.id])
+
+    def flush(self, *, now: dt.datetime) -> int:
+        """Sequence everything that is committed and waits; return how many leaves were added.
+
+        Leaves, tiles, projections, the checkpoint and the emptied queue are one transaction.
+        Raise ``FrozenError`` where stored bytes differ from their hash: nothing is signed then.
+        """
+        try:
+            with acting_as(SYSTEM):
+                return self._flush(now)
+        except FrozenError as error:
+            self._freeze(str(error), now)
+            raise
+        except BaseException:
+            # The transaction is gone, so what we remember of it is too.
+            self._state = None
+            raise
+
+    def _flush(self, now: dt.datetime) -> int:
+        if LogFreeze.objects.filter(log_id=self.log.id).exists():
+            raise FrozenError("the log is frozen; the operator must look at it")
+        submissions = _waiting(self.log)
+        if not submissions:
+            return 0
+        head = checkpoint_latest(self.log)
+        state = self._load(head)
+        leaves = _read_back(submissions)
+        chain, links = state.chain_hash, []
+        for leaf in leaves:
+            chain = sha256(chain + leaf.digest).digest()
+            links.append(chain)
+        _copy_leaves(self.log, state.tree.size, leaves, links)
+        tree = state.tree.extend(leaf.digest for leaf in leaves)
+        tails = _write_tiles(self.log, state, [leaf.digest for leaf in leaves])
+        _check_written(self.log, state.tree, tree)
+        governance_project(self.log, first_index=state.tree.size, leaves=leaves)
+        _publish(self.log, head=head, tree=tree, chain=chain, now=now)
+        with connections[SYSTEM_ALIAS].cursor() as cursor:
+            cursor.execute(
+                "DELETE FROM ledger_pending WHERE submission_id = ANY(%s)",
+                [[pk for pk, _, _ in submissions]],
+            )
+        self._state = TreeState(tree, chain, tails)
+        return len(leaves)
+
+    def _load(self, head: Head | None) -> TreeState:
+        """Return the tree's state at ``head``: remembered, or read from tiles and leaves."""
+        size = 0 if head is None else head.size
+        if self._state is not None and self._state.tree.size == size:
+            return self._state
+        reader = NodeReader(self.log, size)
+        tree = CompactRange(
+            size, tuple(reader.node(level, index) for level, index in covering_subtrees(0, size))
+        )
+        if head is not None and tree.root() != head.root_hash:
+            raise FrozenError(f"the stored tree of {size} leaves has another root than was signed")
+        tails = []
+        while size:
+            tails.append(tuple(reader.tile(len(tails), size // TILE_WIDTH)))
+            size //= TILE_WIDTH
+        return TreeState(tree, CHAIN_START if head is None else head.chain_hash, tuple(tails))
+
+    def _freeze(self, reason: str, now: dt.datetime) -> None:
+        logger.critical("the log is frozen", extra={"channel": self.log.name})
+        with acting_as(SYSTEM):
+            LogFreeze.objects.get_or_create(
+                log_id=self.log.id, defaults={"reason": reason[:300], "frozen_at": now}
+            )
+
+
+def _waiting(log: LogInfo) -> list[tuple[int, bytes, bytes]]:
+    """Return (pk, statement, signature) of what waits, changes of governance last.
+
+    Everything committed is taken at once, so whatever was accepted under a key stands before
+    the revocation of that key (``submission_append`` and the revocation share a lock).
+    """
+    with connections[SYSTEM_ALIAS].cursor() as cursor:
+        cursor.execute(
+            "SELECT s.id, s.statement, s.signature FROM ledger_pending AS p"
+            " JOIN ledger_submission AS s ON s.id = p.submission_id"
+            " WHERE p.log_id = %s ORDER BY p.governs, s.id",
+            [log.id],
+        )
+        return [(pk, bytes(stmt), bytes(sig)) for pk, stmt, sig in cursor.fetchall()]
+
+
+def _read_back(submissions: Sequence[tuple[int, bytes, bytes]]) -> list[NewLeaf]:
+    """Return the leaves of these submissions from their stored bytes, each hashed again."""
+    entries: dict[int, list[tuple[int, bytes, bytes]]] = {}
+    with connections[SYSTEM_ALIAS].cursor() as cursor:
+        cursor.execute(
+            "SELECT submission_id, position, entry_id, content FROM ledger_entry"
+            " WHERE submission_id = ANY(%s) ORDER BY submission_id, position",
+            [[pk for pk, _, _ in submissions]],
+        )
+        for pk, position, entry_id, content in cursor.fetchall():
+            entries.setdefault(pk, []).append((position, bytes(entry_id), bytes(content)))
+    leaves = []
+    for pk, statement, signature in submissions:
+        header = build_header(statement_bytes=statement, signature=signature)
+        leaves.append(NewLeaf(submission_pk=pk, position=0, digest=leaf_hash(header), data=header))
+        for expected, (position, entry_id, content) in enumerate(entries.get(pk, []), start=1):
+            digest = leaf_hash(content)
+            if digest != entry_id or position != expected:
+                raise FrozenError(f"submission {pk} entry {expected}: stored bytes were changed")
+            leaves.append(NewLeaf(submission_pk=pk, position=position, digest=digest, data=content))
+    return leaves
+
+
+def _copy_leaves(
+    log: LogInfo, first: int, leaves: Sequence[NewLeaf], links: Sequence[bytes]
+) -> None:
+    columns = "(log_id, log_index, leaf_hash, chain_hash, submission_id, position)"
+    with (
+        connections[SYSTEM_ALIAS].cursor() as cursor,
+        cursor.copy(f"COPY ledger_leaf {columns} FROM STDIN (FORMAT BINARY)") as copy,
+    ):
+        copy.set_types(["int8", "int8", "bytea", "bytea", "int8", "int4"])
+        for index, (leaf, link) in enumerate(zip(leaves, links, strict=True), start=first):
+            copy.write_row((log.id, index, leaf.digest, link, leaf.submission_pk, leaf.position))
+
+
+def _write_tiles(
+    log: LogInfo, state: TreeState, digests: Sequence[bytes]
+) -> tuple[tuple[bytes, ...], ...]:
+    """Write the tiles that these leaves fill or change; return each level's new tail.
+
+    Level 0 is written when full (its tail is in the leaves); higher levels whenever they grow.
+    """
+    tails: list[tuple[bytes, ...]] = []
+    rows: list[Tile] = []
+    fresh, size, level = list(digests), state.tree.size, 0
+    while fresh:
+        tail = state.tails[level] if level < len(state.tails) else ()
+        index = (size - len(tail)) // TILE_WIDTH
+        hashes, above = [*tail, *fresh], []
+        for start in range(0, len(hashes), TILE_WIDTH):
+            part = hashes[start : start + TILE_WIDTH]
+            if len(part) == TILE_WIDTH:
+                above.append(tree_root(part))
+            if level > 0 or len(part) == TILE_WIDTH:
+                rows.append(
+                    Tile(log_id=log.id, level=level, tile_index=index, hashes=b"".join(part))
+                )
+            index += 1
+        tails.append(tuple(hashes[len(hashes) // TILE_WIDTH * TILE_WIDTH :]))
+        fresh, size, level = above, size // TILE_WIDTH, level + 1
+    tails.extend(state.tails[level:])
+    with connections[SYSTEM_ALIAS].cursor() as cursor:
+        cursor.executemany(
+            "INSERT INTO ledger_tile (log_id, level, tile_index, hashes) VALUES (%s, %s, %s, %s)"
+            " ON CONFLICT (log_id, level, tile_index) DO UPDATE SET hashes = EXCLUDED.hashes",
+            [(row.log_id, row.level, row.tile_index, row.hashes) for row in rows],
+        )
+    return tuple(tails)
+
+
+def _check_written(log: LogInfo, before: CompactRange, after: CompactRange) -> None:
+    """Read the new leaves' hashes back from the table: what is signed is what is stored."""
+    with connections[SYSTEM_ALIAS].cursor() as cursor:
+        cursor.execute(
+            "SELECT leaf_hash FROM ledger_leaf WHERE log_id = %s AND log_index >= %s"
+            " ORDER BY log_index",
+            [log.id, before.size],
+        )
+        stored = [bytes(digest) for (digest,) in cursor.fetchall()]
+    if before.extend(stored) != after:
+        raise FrozenError(f"the leaves from {before.size} on are not what was written")
+
+
+def _publish(
+    log: LogInfo, *, head: Head | None, tree: CompactRange, chain: bytes, now: dt.datetime
+) -> None:
+    text = format_checkpoint(origin=log.origin, size=tree.size, root=tree.root())
+    vkey = parse_vkey(log.vkey)
+    signature = key_provider().sign(log_key_name(log.origin), text.encode())
+    note = format_note(text, [format_signature_line(vkey.name, vkey.key_hash, signature)])
+    with connections[SYSTEM_ALIAS].cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO ledger_checkpoint"
+            " (log_id, size, prev_size, root_hash, chain_hash, note, signed_at)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s)",
+            [
+                log.id,
+                tree.size,
+                -1 if head is None else head.size,
+                tree.root(),
+                chain,
+                note.decode(),
+                now,
+            ],
+        )

@@ -1,0 +1,277 @@
+"""``submission_append``: the only way into the ledger.
+
+Step one of two: entries are stored in the caller's transaction, beside the business rows they
+cover, and the caller gets a signed promise. The sequencer gives them their place (step two).
+"""
+
+import datetime as dt
+from collections.abc import Sequence
+from uuid import UUID, uuid4
+
+from django.conf import settings
+from django.db import IntegrityError, connections, transaction
+
+from foundation.core.actor import Actor
+from foundation.key_providers import key_provider
+from foundation.tenancy import acting_as, current_alias
+from ledger.core.entry import EntryDraft, EntryError, build_entry
+from ledger.core.merkle import leaf_hash, tree_root
+from ledger.core.receipt import Promise, Receipt, receipt_message
+from ledger.core.sealed import SealedSubmission
+from ledger.core.statement import (
+    Statement,
+    build_statement,
+    parse_statement,
+    statement_hash,
+    statement_message,
+)
+from ledger.errors import (
+    AlreadySubmittedError,
+    EntryRefusedError,
+    FrozenError,
+    QueueFullError,
+    UnknownEntryError,
+)
+from ledger.models import Entry, LogFreeze, Submission
+from ledger.selectors import LogInfo, current_log, receipt_key_name
+from ledger.services.keys import HeldKey, Signer, key_for_signing
+from ledger.services.sealed import sealed_check
+from ledger.services.signed import Signed
+
+# Beyond this many waiting submissions the caller is asked to come back (ledger guide 7).
+OUTSTANDING_MAX = 4096
+GOVERNING = ("ledger.",)
+_ORGANISATION_LOCK = 11  # classid of the advisory locks on an organisation's keys
+
+
+def submission_append(
+    *,
+    actor: Actor,
+    entries: Sequence[EntryDraft],
+    now: dt.datetime,
+    signer: Signer = Signer.SYSTEM,
+    sealed: SealedSubmission | None = None,
+) -> Receipt:
+    """Store ``entries`` as one signed submission of the actor's organisation; return the promise.
+
+    It applies whole or not at all; ``receipt.entry_ids`` are in the order of ``entries``. With
+    ``sealed`` the organisation's own signature is checked and the entries must be, byte for
+    byte, those it signed; otherwise the server signs with the key of ``signer``.
+
+    Raise ``EntryRefusedError`` (which names every bad line), ``NoKeyError``, ``KeyRefusedError``,
+    ``SignatureRefusedError``, ``SealedMismatchError``, ``KeyHeadConflictError``,
+    ``AlreadySubmittedError``, ``QueueFullError`` or ``FrozenError``.
+    """
+    if not entries:
+        raise EntryRefusedError("a submission holds at least one entry")
+    with acting_as(actor):
+        log = current_log()
+        queue_check(log)
+        # Shared by submitters; a revocation takes it alone, so that whatever was accepted
+        # under the key is in the queue before the revocation is.
+        keys_lock(actor.organisation, alone=False)
+        if sealed is None:
+            signed = _sign(actor=actor, log=log, drafts=entries, now=now, signer=signer)
+        else:
+            signed = sealed_check(actor=actor, log=log, drafts=entries, sealed=sealed)
+        return submission_store(log=log, signed=signed, now=now)
+
+
+def keys_lock(organisation_id: UUID, *, alone: bool) -> None:
+    """Hold the lock on the organisation's keys until the transaction ends."""
+    function = "pg_advisory_xact_lock" if alone else "pg_advisory_xact_lock_shared"
+    with connections[current_alias()].cursor() as cursor:
+        cursor.execute(
+            f"SELECT {function}(%s, hashtext(%s))", [_ORGANISATION_LOCK, str(organisation_id)]
+        )
+
+
+def queue_check(log: LogInfo) -> None:
+    """Raise ``QueueFullError`` or ``FrozenError`` where nothing may be taken now."""
+    with connections[current_alias()].cursor() as cursor:
+        cursor.execute("SELECT system_fn.ledger_pending_count(%s, %s)", [log.id, OUTSTANDING_MAX])
+        waiting = cursor.fetchone()[0]
+    if waiting >= OUTSTANDING_MAX:
+        raise QueueFullError("try again in a few seconds with the same Idempotency-Key")
+    if LogFreeze.objects.filter(log_id=log.id).exists():
+        raise FrozenError("the operator must look at this before anything is written")
+
+
+def _sign(
+    *,
+    actor: Actor,
+    log: LogInfo,
+    drafts: Sequence[EntryDraft],
+    now: dt.datetime,
+    signer: Signer,
+) -> Signed:
+    """Build the entries and sign their root with a key that the server holds."""
+    key = key_for_signing(actor=actor, signer=signer, now=now)
+    return signed_by(log=log, organisation_id=actor.organisation, drafts=drafts, now=now, key=key)
+
+
+def signed_by(
+    *,
+    log: LogInfo,
+    organisation_id: UUID,
+    drafts: Sequence[EntryDraft],
+    now: dt.datetime,
+    key: HeldKey,
+) -> Signed:
+    """Return the submission of ``drafts``, signed by ``key``; raise ``EntryRefusedError``."""
+    key_id = bytes.fromhex(key.key_id)
+    entries, bad = [], []
+    for line, draft in enumerate(drafts):
+        try:
+            entries.append(
+                build_entry(
+                    draft=draft,
+                    log=log.origin,
+                    organisation_id=organisation_id,
+                    key_id=key_id,
+                    time=now,
+                )
+            )
+        except EntryError as error:
+            bad.append({"line": line, "detail": error.detail})
+    if bad:
+        raise EntryRefusedError(f"{len(bad)} of {len(drafts)} entries cannot be built", entries=bad)
+    entry_ids = [leaf_hash(entry) for entry in entries]
+    parsed = Statement(
+        log=log.origin,
+        organisation_id=organisation_id,
+        key_id=key_id,
+        id=uuid4(),
+        n=len(entries),
+        root=tree_root(entry_ids),
+        time=now,
+    )
+    statement = build_statement(parsed)
+    return Signed(
+        statement=statement,
+        parsed=parsed,
+        signature=key.sign(statement_message(statement)),
+        entries=entries,
+        entry_ids=entry_ids,
+        drafts=drafts,
+    )
+
+
+def submission_store(*, log: LogInfo, signed: Signed, now: dt.datetime) -> Receipt:
+    """Store a signed submission and queue it; return the promise. Part of the frozen call.
+
+    Raise ``AlreadySubmittedError`` where the submission's id, or one of its entries', is there.
+    """
+    stated = signed.parsed
+    promise = Promise(
+        log=log.origin,
+        organisation_id=stated.organisation_id,
+        id=stated.id,
+        n=stated.n,
+        root=stated.root,
+        statement_hash=statement_hash(signed.statement),
+        key_id=bytes.fromhex(log.receipt_key_id),
+        time=now,
+        deadline=now + dt.timedelta(seconds=settings.RECEIPT_DEADLINE_S),
+    )
+    signature = key_provider().sign(receipt_key_name(log.origin), receipt_message(promise))
+    try:
+        # The savepoint keeps the caller's transaction usable for a clean refusal.
+        with transaction.atomic(using=current_alias()):
+            _insert(log, signed, promise, signature)
+    except IntegrityError as error:
+        raise AlreadySubmittedError(
+            "the submission's id, or one of its entries', was used before: nothing was stored"
+        ) from error
+    return Receipt(promise=promise, signature=signature, entry_ids=tuple(signed.entry_ids))
+
+
+_INSERT_SUBMISSION = """
+    INSERT INTO ledger_submission (log_id, organisation_id, submission_id, key_id, count, first,
+        statement, statement_hash, signature, received_at, deadline_at, receipt_signature)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) RETURNING id
+"""
+_INSERT_PENDING = """
+    INSERT INTO ledger_pending (submission_id, log_id, organisation_id, governs)
+    VALUES (%s, %s, %s, %s)
+"""
+# One statement for any number of entries: COPY FROM is refused under row-level security.
+_INSERT_ENTRIES = """
+    INSERT INTO ledger_entry (entry_id, submission_id, position, organisation_id, uuid, kind,
+        content)
+    SELECT entry_id, %s, position, %s, uuid, kind, content
+    FROM unnest(%s::bytea[], %s::uuid[], %s::text[], %s::bytea[])
+        WITH ORDINALITY AS row (entry_id, uuid, kind, content, position)
+"""
+
+
+def _insert(log: LogInfo, signed: Signed, promise: Promise, signature: bytes) -> None:
+    stated = signed.parsed
+    governs = any(draft.kind.startswith(GOVERNING) for draft in signed.drafts)
+    with connections[current_alias()].cursor() as cursor:
+        cursor.execute(
+            _INSERT_SUBMISSION,
+            [
+                log.id,
+                stated.organisation_id,
+                stated.id,
+                stated.key_id.hex(),
+                stated.n,
+                None if stated.chain is None else stated.chain.first,
+                signed.statement,
+                promise.statement_hash,
+                signed.signature,
+                truncated(promise.time),
+                truncated(promise.deadline),
+                signature,
+            ],
+        )
+        pk = cursor.fetchone()[0]
+        cursor.execute(_INSERT_PENDING, [pk, log.id, stated.organisation_id, governs])
+        cursor.execute(
+            _INSERT_ENTRIES,
+            [
+                pk,
+                stated.organisation_id,
+                list(signed.entry_ids),
+                [draft.id for draft in signed.drafts],
+                [draft.kind for draft in signed.drafts],
+                list(signed.entries),
+            ],
+        )
+
+
+def truncated(time: dt.datetime) -> dt.datetime:
+    """Return the time at the precision that a receipt states: milliseconds."""
+    return time.replace(microsecond=time.microsecond // 1000 * 1000)
+
+
+def receipt_again(*, actor: Actor, submission_id: UUID) -> Receipt:
+    """Return the stored receipt of the actor's submission, byte for byte as first given.
+
+    Raise ``UnknownEntryError`` where the organisation submitted nothing under this id.
+    """
+    with acting_as(actor):
+        log = current_log()
+        row = Submission.objects.filter(
+            log_id=log.id, organisation_id=actor.organisation, submission_id=submission_id
+        ).first()
+        if row is None:
+            raise UnknownEntryError("your organisation submitted nothing under this id")
+        stated = parse_statement(bytes(row.statement))
+        ids = Entry.objects.filter(submission_id=row.pk).order_by("position")
+        return Receipt(
+            promise=Promise(
+                log=log.origin,
+                organisation_id=stated.organisation_id,
+                id=stated.id,
+                n=stated.n,
+                root=stated.root,
+                statement_hash=bytes(row.statement_hash),
+                key_id=bytes.fromhex(log.receipt_key_id),
+                time=row.received_at,
+                deadline=row.deadline_at,
+            ),
+            signature=bytes(row.receipt_signature),
+            entry_ids=tuple(bytes(id_) for id_ in ids.values_list("entry_id", flat=True)),
+        )

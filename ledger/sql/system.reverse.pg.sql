@@ -1,0 +1,1 @@
+DROP FUNCTION system_fn.ledger_pending_count(bigint, integer);
