@@ -4,7 +4,7 @@ Everything is derived from fixed seeds, so that a log is the same each time it i
 """
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from uuid import UUID
@@ -14,6 +14,7 @@ from nacl.signing import SigningKey as Seed
 from ledger.core.bundle import Bundle, Opening, ProvenEntry, format_bundle
 from ledger.core.canonical import Json
 from ledger.core.checkpoint import format_checkpoint
+from ledger.core.commitment import commit
 from ledger.core.ed25519 import key_id_of
 from ledger.core.entry import EntryDraft, build_entry, parse_entry
 from ledger.core.governance import PREFIX
@@ -45,6 +46,14 @@ START = dt.datetime(2026, 11, 24, 9, 0, tzinfo=dt.UTC)
 OPERATOR = UUID("00000000-0000-4000-8000-000000000001")
 WHOLESALER = UUID("00000000-0000-4000-8000-000000000002")
 PHARMACY = UUID("00000000-0000-4000-8000-000000000003")
+
+DONE = "test.thing.done.v1"
+OPENING = Opening(commitment=0, key=bytes(range(32)), header=b"{}", data=b"abc")
+
+
+def opened_commitment() -> bytes:
+    """Return the commitment that ``OPENING`` opens."""
+    return commit(key=OPENING.key, header=OPENING.header, data=OPENING.data)
 
 
 def seed_of(name: str) -> Seed:
@@ -105,8 +114,8 @@ class LogBuilder:
     def time(self) -> dt.datetime:
         return START + dt.timedelta(seconds=len(self.leaves))
 
-    def draft(self, kind: str, commitments: Sequence[bytes] = (), **body: Json) -> EntryDraft:
-        return EntryDraft(kind=kind, id=self.next_id(), body=body, commitments=tuple(commitments))
+    def draft(self, kind: str, body: Mapping[str, Json], *commitments: bytes) -> EntryDraft:
+        return EntryDraft(kind=kind, id=self.next_id(), body=body, commitments=commitments)
 
     def submit(self, signer: Signer, *drafts: EntryDraft) -> Receipt:
         """Append one submission, signed and chained as its key demands; return the receipt."""
@@ -225,34 +234,36 @@ class LogBuilder:
         )
 
     def genesis(self) -> EntryDraft:
-        return self.draft(
-            "ledger.genesis.v1",
-            origin=ORIGIN,
-            channel="Example channel",
-            vkey=format_vkey(self.vkey),
-            operator={
-                "org": str(OPERATOR),
-                "name": "Example Operator",
-                **self.operator.key_json(),
-            },
-            receipt_key=self.receipt_signer.key_json(),
-            quorum="none",
-        )
+        operator = {
+            "org": str(OPERATOR),
+            "name": "Example Operator",
+            **self.operator.key_json(),
+        }
+        body: dict[str, Json] = {
+            "origin": ORIGIN,
+            "channel": "Example channel",
+            "vkey": format_vkey(self.vkey),
+            "operator": operator,
+            "receipt_key": self.receipt_signer.key_json(),
+            "quorum": "none",
+        }
+        return self.draft("ledger.genesis.v1", body)
 
     def admission(self, signer: Signer, name: str, kind: str, holder: str) -> EntryDraft:
-        return self.draft(
-            "ledger.member.admitted.v1",
-            org=str(signer.organisation_id),
-            name=name,
-            kind=kind,
-            first_key={**signer.key_json(), "holder": holder},
-        )
+        body: dict[str, Json] = {
+            "org": str(signer.organisation_id),
+            "name": name,
+            "kind": kind,
+            "first_key": {**signer.key_json(), "holder": holder},
+        }
+        return self.draft("ledger.member.admitted.v1", body)
 
     def key_added(self, signer: Signer, holder: str) -> EntryDraft:
-        return self.draft("ledger.key.added.v1", **signer.key_json(), holder=holder)
+        return self.draft("ledger.key.added.v1", {**signer.key_json(), "holder": holder})
 
     def key_revoked(self, signer: Signer, reason: str = "rotated") -> EntryDraft:
-        return self.draft("ledger.key.revoked.v1", key=signer.key_id.hex(), reason=reason)
+        body = {"key": signer.key_id.hex(), "reason": reason}
+        return self.draft("ledger.key.revoked.v1", body)
 
 
 @dataclass
@@ -282,9 +293,9 @@ def small_log() -> tuple[LogBuilder, Cast]:
         log.admission(cast.pharmacy, "Example Pharmacy", "pharmacy", "system"),
     )
     log.submit(cast.pharmacy, log.key_added(cast.scanner, "device"))
-    log.submit(cast.wholesaler, *(log.draft("test.thing.done.v1", step=step) for step in (1, 2)))
+    log.submit(cast.wholesaler, *(log.draft(DONE, {"step": step}) for step in (1, 2)))
     log.checkpoint()
-    log.submit(cast.scanner, log.draft("test.thing.done.v1", [bytes(range(32))], step=3))
-    log.submit(cast.scanner, log.draft("test.thing.done.v1", step=4))
+    log.submit(cast.scanner, log.draft(DONE, {"step": 3}, opened_commitment()))
+    log.submit(cast.scanner, log.draft(DONE, {"step": 4}))
     log.checkpoint()
     return log, cast
