@@ -11,7 +11,9 @@ WRITTEN_BY_ITS_OWN = ("submission", "entry", "keyrevocation")
 # All members of the channel read its log; authentication reads accounts' tables only.
 MEMBERS_SEE = "theriac_kind() <> 'authentication'"
 OWN = "organisation_id = theriac_org()"
-OWN_OR_OPERATOR = f"{OWN} OR theriac_org() IN (SELECT operator_id FROM ledger_log)"
+OWN_OR_OPERATOR = (
+    "organisation_id = theriac_org() OR theriac_org() IN (SELECT operator_id FROM ledger_log)"
+)
 
 
 class Migration(migrations.Migration):

@@ -1,0 +1,27 @@
+"""Write the log as a C2SP tile directory that anyone audits without us."""
+
+from argparse import ArgumentParser
+from pathlib import Path
+
+from django.core.management.base import BaseCommand, CommandError
+
+from foundation.core.problem import ProblemError
+from ledger.services.export import log_export
+
+
+class Command(BaseCommand):
+    """``manage.py ledger_export DIR``."""
+
+    help = __doc__
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Take the folder."""
+        parser.add_argument("folder", type=Path)
+
+    def handle(self, *, folder: Path, **_: object) -> None:
+        """Export, and say how much."""
+        try:
+            size = log_export(folder)
+        except ProblemError as problem:
+            raise CommandError(f"{problem.title}: {problem.detail}") from problem
+        self.stdout.write(f"{size} leaves, checkpoint and vkey in {folder}")
