@@ -1,0 +1,684 @@
+#!/usr/bin/env python3
+"""Check a Theriac ledger, or one entry of it, without Theriac: one file, PyNaCl and nothing else.
+
+    python theriac_verify.py BUNDLE.json [--vkey VKEY]
+    python theriac_verify.py --export DIR [--vkey VKEY] [--receipt FILE]...
+
+Without ``--vkey`` the log key that comes with the input is taken on trust, and the output says so.
+Exit 0: everything holds. 1: something does not; the first bad index is named. 2: wrong usage, or
+an input that cannot be read. Written from docs/spec alone, so that two programs have to agree.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import datetime as dt
+import hashlib
+import hmac
+import json
+import pathlib
+import re
+import sys
+from typing import Any, Callable, Iterator  # noqa: UP035 - runs on Python 3.9 and later
+
+import nacl.exceptions
+import nacl.signing
+
+Check = Callable[[Any], bool]
+HOLDERS = ("system", "person", "member", "device")
+WIDTH = 256
+
+
+class BadError(Exception):
+    """Something does not hold; ``index`` is the leaf where the log first goes wrong."""
+
+    def __init__(self, what: str, index: int | None = None) -> None:
+        """Keep what is wrong, and where if that is known here."""
+        super().__init__(what)
+        self.what, self.index = what, index
+
+
+class UnreadableError(Exception):
+    """The input is missing, or it is no file of the kind that was named."""
+
+
+def need(holds: object, what: str) -> None:
+    """Raise ``BadError`` unless it holds."""
+    if not holds:
+        raise BadError(what)
+
+
+# --- bytes and JSON ----------------------------------------------------------------------------
+
+
+def unbase64(text: str) -> bytes:
+    """Return the bytes of strict base64; raise ``BadError``."""
+    try:
+        data = base64.b64decode(text, validate=True)
+    except ValueError:
+        raise BadError("a text is no base64") from None
+    need(base64.b64encode(data).decode() == text, "a text is not the one base64 of its bytes")
+    return data
+
+
+def canonical(value: Any) -> bytes:
+    """Return canonical JSON."""
+    text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return text.encode()
+
+
+def in_profile(value: Any, depth: int = 1) -> bool:
+    """Return whether a value is inside the ledger's profile of JSON."""
+    if isinstance(value, str):
+        return not re.search("[\0\ud800-\udfff]", value)
+    if isinstance(value, int):
+        return abs(value) < 2**53
+    if depth > 32 or not isinstance(value, (dict, list)):  # noqa: PLR2004 - the profile
+        return False
+    if isinstance(value, dict):
+        if not all(re.fullmatch(r"[A-Za-z][A-Za-z0-9_.:-]{0,62}", name) for name in value):
+            return False
+        value = list(value.values())
+    return all(in_profile(item, depth + 1) for item in value)
+
+
+def parse_json(data: bytes) -> Any:
+    """Return the value of JSON text; raise ``BadError``."""
+    try:
+        value = json.loads(data.decode())
+        sound = in_profile(value)
+    except (ValueError, RecursionError):
+        raise BadError("not JSON") from None
+    need(sound, "JSON outside the profile")
+    return value
+
+
+def parse_canonical(data: bytes) -> Any:
+    """Return the value of canonical JSON; raise ``BadError``."""
+    value = parse_json(data)
+    need(canonical(value) == data, "not the canonical spelling of the JSON")
+    return value
+
+
+def text_of(pattern: str) -> Check:
+    """Return the check that a value is a text which the pattern describes."""
+    compiled = re.compile(pattern)
+    return lambda value: isinstance(value, str) and compiled.fullmatch(value) is not None
+
+
+def blob_of(size: int | None = None) -> Check:
+    """Return the check that a value is base64, of ``size`` bytes if that is given."""
+
+    def check(value: Any) -> bool:
+        return isinstance(value, str) and size in (None, len(unbase64(value)))
+
+    return check
+
+
+def list_of(item_check: Check) -> Check:
+    """Return the check that a value is an array of such items."""
+    return lambda value: isinstance(value, list) and all(item_check(item) for item in value)
+
+
+def is_time(value: Any) -> bool:
+    """Return whether a value is a time to the millisecond that the calendar knows."""
+    if not text_of(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z")(value):
+        return False
+    try:
+        dt.datetime.fromisoformat(value[:-1])
+    except ValueError:
+        return False
+    return True
+
+
+def is_count(value: Any) -> bool:
+    """Return whether a value is a whole number, zero or more."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def is_object(value: Any) -> bool:
+    """Return whether a value is an object."""
+    return isinstance(value, dict)
+
+
+HEX = text_of("[0-9a-f]{64}")
+UUID = text_of("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+ORIGIN = text_of("[!-*,-~]{1,255}")
+NAME = text_of("[^\\x00-\\x1f\\x7f]{1,200}")
+WORD = text_of("[a-z][a-z_]{0,31}")
+ONE: Check = lambda value: value is not True and value == 1  # noqa: E731 - one of a list of checks
+SIGNED_BY = {"v": ONE, "log": ORIGIN, "org": UUID, "key": HEX, "id": UUID, "time": is_time}
+COUNT: Check = lambda value: is_count(value) and value > 0  # noqa: E731 - one of a list of checks
+STATEMENT = {**SIGNED_BY, "n": COUNT, "root": HEX}
+CHAINED = {**STATEMENT, "first": is_count, "prev": HEX}
+PROMISE = {**STATEMENT, "stmt": HEX, "deadline": is_time}
+ENTRY = {
+    **SIGNED_BY,
+    "kind": text_of(r"(?=.{1,128}\Z)[a-z]+(\.[a-z_]+)+\.v[1-9][0-9]*"),
+    "body": is_object,
+    "commitments": list_of(HEX),
+    "endorsements": lambda value: value == [],
+}
+KEY = {"key": HEX, "public_key": blob_of(32)}
+HELD_KEY = {**KEY, "holder": lambda value: value in HOLDERS}
+PROVEN = {
+    "entry": blob_of(),
+    "index": is_count,
+    "proof": list_of(blob_of(32)),
+    "path": list_of(blob_of(32)),
+    "header": blob_of(),
+    "header_index": is_count,
+    "header_proof": list_of(blob_of(32)),
+}
+OPENING = {"commitment": is_count, "key": blob_of(32), "header": blob_of(), "data": blob_of()}
+
+
+def shape(value: Any, members: dict[str, Check], what: str) -> Any:
+    """Return the value if it is an object of exactly these members; raise ``BadError``."""
+    need(isinstance(value, dict), f"{what} is no object")
+    odd = sorted(value.keys() ^ members.keys())
+    need(not odd, f"{what}: missing or unknown member {odd}")
+    for name, check in members.items():
+        need(check(value[name]), f"{what}: bad member {name}")
+    return value
+
+
+# --- hashes, proofs, signatures ------------------------------------------------------------------
+
+
+def sha256(data: bytes) -> bytes:
+    """Return SHA-256."""
+    return hashlib.sha256(data).digest()
+
+
+def leaf_hash(data: bytes) -> bytes:
+    """Return the hash of a leaf."""
+    return sha256(b"\0" + data)
+
+
+def tree_root(hashes: list[bytes]) -> bytes:
+    """Return the root: level by level in pairs, a last one without a partner goes up as it is."""
+    while len(hashes) > 1:
+        pairs = range(0, len(hashes) - 1, 2)
+        above = [sha256(b"\1" + hashes[at] + hashes[at + 1]) for at in pairs]
+        hashes = above + hashes[len(pairs) * 2 :]
+    return hashes[0] if hashes else sha256(b"")
+
+
+def proven_root(leaf: bytes, index: int, size: int, path: list[bytes]) -> bytes:
+    """Return the root that a path leads to, from the top of the tree down; raise ``BadError``."""
+    need(0 <= index < size, "an index outside its tree")
+    if size == 1:
+        need(not path, "a proof that is too long")
+        return leaf
+    need(path, "a proof that is too short")
+    half = 1 << ((size - 1).bit_length() - 1)
+    if index < half:
+        return sha256(b"\1" + proven_root(leaf, index, half, path[:-1]) + path[-1])
+    return sha256(b"\1" + path[-1] + proven_root(leaf, index - half, size - half, path[:-1]))
+
+
+def check_signature(public_key: bytes, message: bytes, signature: bytes, what: str) -> None:
+    """Raise ``BadError`` unless libsodium accepts the signature."""
+    try:
+        nacl.signing.VerifyKey(public_key).verify(message, signature)
+    except (nacl.exceptions.CryptoError, ValueError, TypeError):
+        raise BadError(f"{what}: the signature does not hold") from None
+
+
+def open_checkpoint(note: bytes, vkey: str) -> tuple[str, int, bytes]:
+    """Return origin, size and root of a checkpoint that the key signed; raise ``BadError``."""
+    parts = vkey.split("+", 2)
+    need(len(parts) == 3, "the log key is no verifier key")  # noqa: PLR2004 - name, hash, key
+    name, key_hash, key = parts[0], parts[1], unbase64(parts[2])
+    need(key[:1] == b"\1" and len(key) == 33 and ORIGIN(name), "the log key is no Ed25519 key")  # noqa: PLR2004 - type and key
+    expected = sha256(name.encode() + b"\n" + key)[:4]
+    need(key_hash == expected.hex(), "the log key does not match its hash")
+    found = re.fullmatch(
+        rb"([^\n]+)\n(0|[1-9][0-9]{0,18})\n([^\n]+)\n\n((?:\xe2\x80\x94 [^ \n]+ [^ \n]+\n)+)", note
+    )
+    need(found, "the checkpoint has not the form of one")
+    assert found  # for the type checker; need() has raised
+    text = note[: found.start(4) - 1]
+    signers = 0
+    for line in found[4].decode(errors="replace").splitlines():
+        signer, encoded = line.split(" ")[1:]
+        blob = unbase64(encoded)
+        if (signer, blob[:4]) == (name, expected):
+            check_signature(key[1:], text, blob[4:], "the checkpoint")
+            signers += 1
+    need(signers, "the log key did not sign the checkpoint")
+    need(found[1].decode(errors="replace") == name, "the checkpoint is another log's")
+    root = unbase64(found[3].decode(errors="replace"))
+    need(int(found[2]) or root == sha256(b""), "an empty log with a root")
+    return name, int(found[2]), root
+
+
+# --- the log's rules -----------------------------------------------------------------------------
+
+
+def parse_header(data: bytes) -> tuple[Any, bytes, bytes]:
+    """Return statement, what was signed, and the signature of a header leaf."""
+    header = shape(parse_canonical(data), {"sig": blob_of(64), "stmt": is_object}, "header")
+    statement = header["stmt"]
+    chained = "first" in statement or "prev" in statement
+    shape(statement, CHAINED if chained else STATEMENT, "statement")
+    if chained:
+        starts = statement["prev"] == "0" * 64
+        need((statement["first"] == 0) == starts, "statement: first and prev do not agree")
+    return statement, b"theriac/submission/v1\n" + canonical(statement), unbase64(header["sig"])
+
+
+def parse_entry(data: bytes) -> Any:
+    """Return the entry; raise ``BadError``."""
+    need(len(data) < 1 << 16, "an entry that is too large")
+    return shape(parse_canonical(data), ENTRY, "entry")
+
+
+class Governance:
+    """Members and keys as the entries so far say; a key is (public key, org, holder, from, to)."""
+
+    def __init__(self, vkey: str) -> None:
+        """Start before the genesis of the log with this key."""
+        self.vkey = vkey
+        self.log = vkey.partition("+")[0]
+        self.operator = ""
+        self.members: dict[str, str] = {}
+        self.keys: dict[str, list[Any]] = {}
+        self.receipt_key = b""
+
+    def key_of(self, statement: dict[str, Any], index: int) -> Any:
+        """Return the key that a statement at ``index`` has to be signed under."""
+        need(statement["log"] == self.log, "a statement for another log")
+        key = self.keys.get(statement["key"])
+        need(key and key[1] == statement["org"], "a key that its organisation does not have")
+        assert key  # for the type checker; need() has raised
+        need(key[3] < index or (key[3], index) == (1, 0), "a key that is not valid yet")
+        need(key[4] is None or index < key[4], "a key that was revoked before")
+        chains = key[2] in ("member", "device")
+        need(chains == ("prev" in statement), "first and prev do not go with the key's holder")
+        return key
+
+    def apply(self, entry: dict[str, Any], index: int) -> None:
+        """Take the next entry; raise ``BadError`` if governance forbids it."""
+        kind, body = entry["kind"], entry["body"]
+        need((kind == "ledger.genesis.v1") == (index == 1), "a genesis at index 1, only there")
+        rules = {
+            "ledger.genesis.v1": self.genesis,
+            "ledger.member.admitted.v1": self.admit,
+            "ledger.key.added.v1": self.add_key,
+            "ledger.key.revoked.v1": self.revoke_key,
+        }
+        if kind.startswith("ledger."):
+            need(kind in rules, f"{kind} is no kind of governance that this file knows")
+            rules[kind](entry, body, index)
+
+    def genesis(self, entry: dict[str, Any], body: dict[str, Any], index: int) -> None:
+        """Take the operator and the receipt key."""
+        members: dict[str, Check] = {
+            "origin": ORIGIN,
+            "channel": NAME,
+            "vkey": text_of(".*"),
+            "operator": is_object,
+            "receipt_key": is_object,
+            "quorum": text_of("none"),
+        }
+        shape(body, members, "genesis")
+        need((body["origin"], body["vkey"]) == (self.log, self.vkey), "a genesis of another log")
+        operator = shape(body["operator"], {"org": UUID, "name": NAME, **KEY}, "operator")
+        signer = (entry["org"], entry["key"])
+        need(signer == (operator["org"], operator["key"]), "a genesis that another one signed")
+        receipt_key = shape(body["receipt_key"], KEY, "receipt key")
+        need(receipt_key["key"] != operator["key"], "one key for two purposes")
+        self.new_key(receipt_key, "", "receipt", index)
+        self.receipt_key = unbase64(receipt_key["public_key"])
+        self.operator = operator["org"]
+        self.members[self.operator] = operator["name"]
+        self.new_key(operator, self.operator, "system", index)
+
+    def admit(self, entry: dict[str, Any], body: dict[str, Any], index: int) -> None:
+        """Take a new member with its first key."""
+        shape(body, {"org": UUID, "name": NAME, "kind": WORD, "first_key": is_object}, "admission")
+        need(entry["org"] == self.operator, "only the operator admits members")
+        need(body["org"] not in self.members, "a member that is one already")
+        need(body["kind"] != "operator", "a second operator")
+        key = shape(body["first_key"], HELD_KEY, "first key")
+        self.new_key(key, body["org"], key["holder"], index)
+        self.members[body["org"]] = body["name"]
+
+    def add_key(self, entry: dict[str, Any], body: dict[str, Any], index: int) -> None:
+        """Take one more key of a member."""
+        shape(body, {**HELD_KEY, **({"label": NAME} if "label" in body else {})}, "added key")
+        need(entry["org"] in self.members, "a key for no member")
+        self.new_key(body, entry["org"], body["holder"], index)
+
+    def revoke_key(self, entry: dict[str, Any], body: dict[str, Any], index: int) -> None:
+        """End a key."""
+        shape(body, {"key": HEX, "reason": WORD}, "revocation")
+        key = self.keys.get(body["key"])
+        need(key and key[1], "a revocation of a key that nobody has")
+        assert key  # for the type checker; need() has raised
+        need(entry["org"] in (key[1], self.operator), "a revocation by somebody else")
+        need(key[4] is None, "a key that was revoked before")
+        left = [one for one in self.keys.values() if one[1] == key[1] and one[4] is None]
+        need(len(left) > 1, "a revocation of the last key")
+        key[4] = index
+
+    def new_key(self, key: dict[str, Any], org: str, holder: str, index: int) -> None:
+        """Register a key whose id was never there."""
+        public_key = unbase64(key["public_key"])
+        need(sha256(public_key).hex() == key["key"], "a key id that is not its key's")
+        need(key["key"] not in self.keys, "a key that is there already")
+        self.keys[key["key"]] = [public_key, org, holder, index, None]
+
+
+def check_same_signer(entry: dict[str, Any], statement: dict[str, Any]) -> None:
+    """Raise ``BadError`` unless entry and statement name the same log, organisation and key."""
+    for name in ("log", "org", "key"):
+        need(entry[name] == statement[name], f"entry and statement differ in {name}")
+
+
+# --- a whole log ---------------------------------------------------------------------------------
+
+
+class Replay:
+    """One pass over all leaves of a log."""
+
+    def __init__(self, vkey: str) -> None:
+        """Start with nothing but the key."""
+        self.governance = Governance(vkey)
+        self.hashes: list[bytes] = []
+        self.statements: dict[str, dict[str, Any]] = {}
+        self.heads: dict[str, tuple[int, str]] = {}
+        self.ids: set[tuple[str, str, str]] = set()
+
+    def run(self, leaves: Iterator[bytes]) -> None:
+        """Check all leaves; raise ``BadError`` with the index of the first bad one."""
+        for header in leaves:
+            index = len(self.hashes)
+            try:
+                self.submission(index, header, leaves)
+            except BadError as error:
+                raise BadError(error.what, index if error.index is None else error.index) from None
+
+    def submission(self, index: int, data: bytes, leaves: Iterator[bytes]) -> None:
+        """Check a header and the entries that follow it."""
+        statement, message, signature = parse_header(data)
+        self.hashes.append(leaf_hash(data))
+        self.see("submission", statement)
+        if index:
+            self.signature(index, statement, message, signature)
+        for at in range(index + 1, index + 1 + statement["n"]):
+            entry_data = next(leaves, None)
+            if entry_data is None:
+                raise BadError("the log ends inside this submission")
+            self.hashes.append(leaf_hash(entry_data))
+            try:
+                self.entry(at, entry_data, statement)
+            except BadError as error:
+                raise BadError(error.what, at) from None
+            if at == 1:
+                self.signature(index, statement, message, signature)
+        root = tree_root(self.hashes[index + 1 :]).hex()
+        need(root == statement["root"], "the entries are not those of the signed root")
+
+    def signature(
+        self, index: int, statement: dict[str, Any], message: bytes, signature: bytes
+    ) -> None:
+        """Check who signed, and the chain of the key if it has one."""
+        key = self.governance.key_of(statement, index)
+        check_signature(key[0], message, signature, "the statement")
+        digest = sha256(message).hex()
+        if "prev" in statement:
+            head = self.heads.get(statement["key"], (0, "0" * 64))
+            need((statement["first"], statement["prev"]) == head, "the key's chain is broken")
+            self.heads[statement["key"]] = (head[0] + statement["n"], digest)
+        self.statements[digest] = statement
+
+    def entry(self, index: int, data: bytes, statement: dict[str, Any]) -> None:
+        """Check one entry."""
+        entry = parse_entry(data)
+        self.see("entry", entry)
+        check_same_signer(entry, statement)
+        self.governance.apply(entry, index)
+
+    def see(self, what: str, value: dict[str, Any]) -> None:
+        """Refuse an id that the organisation has used."""
+        seen = (what, value["org"], value["id"])
+        need(seen not in self.ids, f"an id of a {what} that was used before")
+        self.ids.add(seen)
+
+
+def tile_path(level: str, index: int, width: int) -> str:
+    """Return the path of a tile or bundle."""
+    digits = str(index)
+    digits = digits.zfill(-(-len(digits) // 3) * 3)
+    groups = [digits[at : at + 3] for at in range(0, len(digits), 3)]
+    path = "/".join([f"x{group}" for group in groups[:-1]] + groups[-1:])
+    return f"tile/{level}/{path}" + (f".p/{width}" if width < WIDTH else "")
+
+
+def read_part(folder: pathlib.Path, path: str, index: int) -> bytes:
+    """Return a file of the export; a missing one is a hole in the log at ``index``."""
+    try:
+        return (folder / path).read_bytes()
+    except OSError as error:
+        raise BadError(f"{path}: {error.strerror or error}", index) from None
+
+
+def exported_leaves(folder: pathlib.Path, size: int) -> Iterator[bytes]:
+    """Yield the leaves of an export."""
+    for first in range(0, size, WIDTH):
+        width = min(WIDTH, size - first)
+        path = tile_path("entries", first // WIDTH, width)
+        data, at = read_part(folder, path, first), 0
+        for index in range(first, first + width):
+            end = at + 2 + int.from_bytes(data[at : at + 2], "big")
+            if at + 2 > len(data) or end > len(data):
+                raise BadError(f"{path} breaks off", index)
+            yield data[at + 2 : end]
+            at = end
+        if at != len(data):
+            raise BadError(f"{path} holds more than {width} leaves", first + width - 1)
+
+
+def check_tiles(folder: pathlib.Path, hashes: list[bytes]) -> int:
+    """Compare every tile with what the leaves give; return how many there are."""
+    level, count, span = 0, 0, 1
+    while hashes:
+        for at in range(0, len(hashes), WIDTH):
+            part = hashes[at : at + WIDTH]
+            path = tile_path(str(level), at // WIDTH, len(part))
+            if read_part(folder, path, at * span) != b"".join(part):
+                raise BadError(f"{path} does not hold the hashes of the leaves", at * span)
+            count += 1
+        full = range(0, len(hashes) - WIDTH + 1, WIDTH)
+        hashes = [tree_root(hashes[at : at + WIDTH]) for at in full]
+        level, span = level + 1, span * WIDTH
+    return count
+
+
+def check_receipt(text: bytes, replay: Replay, size: int) -> str:
+    """Return the id of the promised submission if it is there; raise ``BadError``."""
+    if not text.lstrip().startswith(b"{"):
+        text = unbase64(text.decode(errors="replace").strip())
+    receipt = parse_json(text)
+    members: dict[str, Check] = {"receipt": is_object, "sig": blob_of(64)}
+    if isinstance(receipt, dict) and "entry_ids" in receipt:
+        members["entry_ids"] = list_of(HEX)
+    promise = shape(shape(receipt, members, "receipt")["receipt"], PROMISE, "promise")
+    need(promise["deadline"] >= promise["time"], "a deadline before the promise")
+    key = replay.governance.receipt_key
+    need(promise["key"] == sha256(key).hex(), "a receipt under another key")
+    message = b"theriac/receipt/v1\n" + canonical(promise)
+    check_signature(key, message, unbase64(receipt["sig"]), "the receipt")
+    statement = replay.statements.get(promise["stmt"])
+    if statement is None:
+        what = f"submission {promise['id']} is missing, promised by {promise['deadline']}"
+        raise BadError(what, size)
+    for name in ("log", "org", "id", "n", "root"):
+        need(promise[name] == statement[name], f"receipt and statement differ in {name}")
+    if "entry_ids" in receipt:
+        ids = [bytes.fromhex(entry_id) for entry_id in receipt["entry_ids"]]
+        need(tree_root(ids).hex() == promise["root"], "entry ids that are not the promised ones")
+    return str(promise["id"])
+
+
+def verify_export(folder: pathlib.Path, vkey: str | None, receipts: list[str]) -> list[str]:
+    """Return what was checked of an export; raise ``BadError`` or ``UnreadableError``."""
+    note, own = read_input(folder / "checkpoint"), read_input(folder / "vkey")
+    lines = [trust_line(vkey, own.decode(errors="replace").rstrip("\n"))]
+    vkey = vkey or own.decode(errors="replace")[:-1]
+    need(own == vkey.encode() + b"\n", "the export is of a log with another key")
+    origin, size, root = open_checkpoint(note, vkey)
+    replay = Replay(vkey)
+    replay.run(exported_leaves(folder, size))
+    tiles = check_tiles(folder, replay.hashes)
+    if tree_root(replay.hashes) != root:
+        raise BadError("the leaves are not those of the signed root", 0)
+    entries = size - len(replay.statements)
+    governance = replay.governance
+    lines += [
+        f"checkpoint of {origin}: {size} leaves, root {root.hex()}, signed by the log",
+        f"{tiles} tiles hold the hashes of the leaves",
+        f"governance: {len(governance.members)} members, {len(governance.keys) - 1} keys",
+        f"{len(replay.statements)} submissions with {entries} entries",
+        "signatures under keys valid there, signed roots, key chains and ids hold",
+    ]
+    for path in receipts:
+        name = check_receipt(read_input(pathlib.Path(path)), replay, size)
+        lines.append(f"receipt {path}: submission {name} is in the log")
+    if not receipts:
+        lines.append("no receipts given: that nothing was cut off the end is not checked")
+    return lines
+
+
+# --- one entry -----------------------------------------------------------------------------------
+
+
+def check_proven(
+    proven: dict[str, Any], size: int, root: bytes, governance: Governance
+) -> dict[str, Any]:
+    """Return an entry that is proven to be in the log and signed; raise ``BadError``."""
+    entry_data, header_data = unbase64(proven["entry"]), unbase64(proven["header"])
+    statement, message, signature = parse_header(header_data)
+    entry: dict[str, Any] = parse_entry(entry_data)
+    index, at = proven["index"], proven["header_index"]
+    for data, where, name in ((entry_data, index, "proof"), (header_data, at, "header_proof")):
+        path = [unbase64(text) for text in proven[name]]
+        need(proven_root(leaf_hash(data), where, size, path) == root, f"{name}: another root")
+    path = [unbase64(text) for text in proven["path"]]
+    signed = proven_root(leaf_hash(entry_data), index - at - 1, statement["n"], path)
+    need(signed.hex() == statement["root"], "the entry is not in the root that was signed")
+    check_same_signer(entry, statement)
+    # The genesis names the key that it is signed under; every other key was there before.
+    if index == 1:
+        governance.apply(entry, index)
+    check_signature(governance.key_of(statement, at)[0], message, signature, "the statement")
+    if index != 1:
+        governance.apply(entry, index)
+    return entry
+
+
+def verify_bundle(path: pathlib.Path, vkey: str | None) -> list[str]:
+    """Return what a bundle proves; raise ``BadError`` or ``UnreadableError``."""
+    bundle = parse_canonical(read_input(path))
+    members: dict[str, Check] = {
+        "v": ONE,
+        "vkey": text_of(".*"),
+        "checkpoint": blob_of(),
+        "entry": is_object,
+        "governance": list_of(is_object),
+    }
+    if isinstance(bundle, dict) and "openings" in bundle:
+        members["openings"] = lambda value: bool(value) and list_of(is_object)(value)
+    shape(bundle, members, "bundle")
+    lines = [trust_line(vkey, bundle["vkey"])]
+    need(vkey in (None, bundle["vkey"]), "the bundle is of a log with another key")
+    origin, size, root = open_checkpoint(unbase64(bundle["checkpoint"]), bundle["vkey"])
+    governance = Governance(bundle["vkey"])
+    entry: dict[str, Any] = {}
+    last = 0
+    for proven in [*bundle["governance"], bundle["entry"]]:
+        shape(proven, PROVEN, "a proven entry")
+        try:
+            need(proven["index"] > last, "the entries are not in order")
+            entry = check_proven(proven, size, root, governance)
+        except BadError as error:
+            raise BadError(error.what, proven["index"]) from None
+        last = proven["index"]
+    lines += [
+        f"entry {last} of {origin}: {entry['kind']}, recorded {entry['time']}",
+        f"in the checkpoint of {size} leaves, root {root.hex()}, signed by the log",
+        f"signed under key {entry['key']}",
+        f"of {governance.members.get(entry['org'], '')!a}, organisation {entry['org']}",
+        f"governance: {len(bundle['governance'])} entries before it",
+        "that none of those is left out, only the whole log can show",
+    ]
+    for opening in bundle.get("openings", []):
+        lines.append(check_opening(opening, entry))
+    return lines
+
+
+def check_opening(opening: dict[str, Any], entry: dict[str, Any]) -> str:
+    """Return a line that says what opens; raise ``BadError``."""
+    shape(opening, OPENING, "opening")
+    number = opening["commitment"]
+    need(number < len(entry["commitments"]), "an opening of a commitment that is not there")
+    message = b"theriac/commitment/v1\n"
+    for name in ("header", "data"):
+        part = unbase64(opening[name])
+        message += len(part).to_bytes(8, "big") + part
+    mac = hmac.new(unbase64(opening["key"]), message, hashlib.sha256).hexdigest()
+    need(hmac.compare_digest(mac, entry["commitments"][number]), "the data opens no commitment")
+    return f"commitment {number}: the {len(unbase64(opening['data']))} bytes given open it"
+
+
+# --- the command ---------------------------------------------------------------------------------
+
+
+def trust_line(given: str | None, own: str) -> str:
+    """Return a line that says where the trust comes from."""
+    if given is not None:
+        return f"log key as you gave it: {given!a}"
+    return f"log key taken from the input itself, compare it with the published one: {own!a}"
+
+
+def read_input(path: pathlib.Path) -> bytes:
+    """Return a file; raise ``UnreadableError``."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UnreadableError(f"{path}: {error.strerror or error}") from None
+
+
+def main(arguments: list[str]) -> int:
+    """Run the command; return its exit status."""
+    parser = argparse.ArgumentParser(description="Check a Theriac proof bundle or log export.")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("bundle", nargs="?", metavar="BUNDLE.json", help="a proof bundle")
+    what.add_argument("--export", metavar="DIR", help="the folder of a log export")
+    parser.add_argument("--vkey", help="the log key that you trust: name+hash+base64")
+    parser.add_argument("--receipt", metavar="FILE", action="append", default=[])
+    options = parser.parse_args(arguments)
+    if options.receipt and options.export is None:
+        parser.error("--receipt goes with --export")
+    try:
+        if options.export is None:
+            lines = verify_bundle(pathlib.Path(options.bundle), options.vkey)
+        else:
+            lines = verify_export(pathlib.Path(options.export), options.vkey, options.receipt)
+    except UnreadableError as error:
+        sys.stderr.write(f"UNREADABLE {error}\n")
+        return 2
+    except BadError as error:
+        where = "" if error.index is None else f" at index {error.index}"
+        sys.stdout.write(f"BAD{where}: {error.what}\n")
+        return 1
+    sys.stdout.write("".join(f"{line}\n" for line in [*lines, "SOUND: everything holds"]))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
