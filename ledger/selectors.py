@@ -1,7 +1,7 @@
 """What the ledger answers: frozen values, never rows. Inside ``acting_as`` only."""
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from uuid import UUID
@@ -14,6 +14,7 @@ from foundation.core.problem import NotFoundError
 from foundation.tenancy import current_actor, current_alias
 from ledger.core.merkle import tree_root
 from ledger.core.proof import prove_consistency, prove_inclusion
+from ledger.core.statement import build_header
 from ledger.errors import NoLogError, NotSequencedError, UnknownEntryError
 from ledger.models import Checkpoint, Entry, Leaf, Log, Member, SigningKey, Tile
 
@@ -216,6 +217,32 @@ def key_list(organisation_id: UUID | None = None) -> list[KeyInfo]:
         )
         for row in rows
     ]
+
+
+_LEAF_ROWS_AT_ONCE = 2000
+_SELECT_LEAVES = """
+    SELECT leaf.position, entry.content, submission.statement, submission.signature
+    FROM ledger_leaf AS leaf
+    JOIN ledger_submission AS submission ON submission.id = leaf.submission_id
+    LEFT JOIN ledger_entry AS entry
+        ON entry.submission_id = leaf.submission_id AND entry.position = leaf.position
+    WHERE leaf.log_id = %s AND leaf.log_index >= %s AND leaf.log_index < %s
+    ORDER BY leaf.log_index
+"""
+
+
+def leaf_data(log: LogInfo, start: int, end: int) -> Iterator[bytes]:
+    """Yield the bytes of the leaves from ``start`` up to ``end``, rebuilt from what is stored."""
+    for first in range(start, end, _LEAF_ROWS_AT_ONCE):
+        with connections[current_alias()].cursor() as cursor:
+            cursor.execute(_SELECT_LEAVES, [log.id, first, min(first + _LEAF_ROWS_AT_ONCE, end)])
+            rows = cursor.fetchall()
+        for position, content, statement, signature in rows:
+            if position == 0:
+                yield build_header(statement_bytes=bytes(statement), signature=bytes(signature))
+            else:
+                # A leaf without its entry has no bytes: the verifier names the index.
+                yield bytes(content or b"")
 
 
 class NodeReader:

@@ -1,0 +1,1 @@
+"""The ledger over HTTP: C2SP endpoints, and receipts and proofs as JSON."""

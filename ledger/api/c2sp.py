@@ -1,0 +1,66 @@
+"""The log as C2SP clients read it: checkpoint, tiles, entry bundles, vkey.
+
+Public, cacheable, without an account (C2SP tlog-tiles 0.1.0; the channel is not private).
+"""
+
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
+
+from foundation.core.actor import PUBLIC
+from foundation.core.problem import NotFoundError
+from foundation.tenancy import acting_as
+from ledger.core.tiles import TILE_WIDTH, TileError, encode_bundle, parse_tile_path
+from ledger.errors import NotSequencedError
+from ledger.selectors import Head, LogInfo, NodeReader, checkpoint_latest, leaf_data, log_get
+
+TEXT = "text/plain; charset=utf-8"
+BYTES = "application/octet-stream"
+_IMMUTABLE = "public, max-age=31536000, immutable"
+
+
+@require_safe
+def checkpoint(request: HttpRequest, channel: str) -> HttpResponse:  # noqa: ARG001 - Django's
+    """Return the newest published checkpoint, a signed note."""
+    with acting_as(PUBLIC):
+        _, head = _log_and_head(channel)
+    response = HttpResponse(head.note, content_type=TEXT)
+    response["Cache-Control"] = "public, max-age=1"
+    return response
+
+
+@require_safe
+def vkey(request: HttpRequest, channel: str) -> HttpResponse:  # noqa: ARG001 - Django's
+    """Return the verifier key: the one thing to be trusted, so compare it elsewhere."""
+    with acting_as(PUBLIC):
+        log, _ = _log_and_head(channel)
+    return HttpResponse(f"{log.vkey}\n", content_type=TEXT)
+
+
+@require_safe
+def tile(request: HttpRequest, channel: str, path: str) -> HttpResponse:  # noqa: ARG001 - Django's
+    """Return a tile of hashes or a bundle of entries; 404 for what is not published yet."""
+    try:
+        wanted = parse_tile_path(f"tile/{path}")
+    except TileError as error:
+        raise NotFoundError(error.detail) from error
+    with acting_as(PUBLIC):
+        log, head = _log_and_head(channel)
+        first = wanted.index * TILE_WIDTH
+        if first + wanted.width > head.size >> (8 * (wanted.level or 0)):
+            raise NotFoundError("the published log does not reach this tile yet")
+        if wanted.level is None:
+            data = encode_bundle(leaf_data(log, first, first + wanted.width))
+        else:
+            hashes = NodeReader(log, head.size).tile(wanted.level, wanted.index)
+            data = b"".join(hashes[: wanted.width])
+    response = HttpResponse(data, content_type=BYTES)
+    response["Cache-Control"] = _IMMUTABLE
+    return response
+
+
+def _log_and_head(channel: str) -> tuple[LogInfo, Head]:
+    log = log_get(channel)
+    head = checkpoint_latest(log)
+    if head is None:
+        raise NotSequencedError("the log has no checkpoint yet")
+    return log, head

@@ -1,0 +1,349 @@
+"""``ledger_verify`` over the database: the pure engine, fed with what is stored, and more.
+
+The engine re-hashes every leaf and replays governance and signatures. Here every other stored
+column is compared with what the bytes say, so that no edit of a row passes, and what belongs to
+no leaf and waits in no queue is named.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connections
+
+from foundation.core.actor import SYSTEM
+from foundation.tenancy import SYSTEM_ALIAS, acting_as
+from ledger.core.ed25519 import SignatureError, check_signature
+from ledger.core.entry import EntryError, parse_entry
+from ledger.core.merkle import leaf_hash, tree_root
+from ledger.core.note import parse_vkey
+from ledger.core.receipt import Promise, Receipt, ReceiptError, receipt_message
+from ledger.core.statement import StatementError, build_header, parse_statement, statement_hash
+from ledger.core.verify import Fault, LogVerifier, StoredCheckpoint, StoredLeaf
+from ledger.models import Checkpoint, Member, SigningKey, Tile
+from ledger.selectors import HASH_SIZE_BYTES, TILE_WIDTH, LogInfo, current_log
+
+FAULTS_MAX = 100
+_ROWS_AT_ONCE = 2000
+_SELECT = """
+    SELECT leaf.log_index, leaf.leaf_hash, leaf.chain_hash, leaf.submission_id, leaf.position,
+        entry.entry_id, entry.organisation_id, entry.uuid, entry.kind, entry.content,
+        s.id, s.log_id, s.organisation_id, s.submission_id, s.key_id, s.count, s.first,
+        s.statement, s.statement_hash, s.signature, s.received_at, s.deadline_at,
+        s.receipt_signature
+    FROM ledger_leaf AS leaf
+    LEFT JOIN ledger_submission AS s ON s.id = leaf.submission_id
+    LEFT JOIN ledger_entry AS entry
+        ON entry.submission_id = leaf.submission_id AND entry.position = leaf.position
+    WHERE leaf.log_id = %s AND leaf.log_index >= %s ORDER BY leaf.log_index LIMIT %s
+"""
+# What is stored, yet stands in no leaf and waits in no queue: a leaf was cut off or renamed.
+_ORPHANS = """
+    SELECT count(*) FROM ledger_entry AS entry
+    WHERE NOT EXISTS (SELECT FROM ledger_leaf AS leaf
+        WHERE leaf.submission_id = entry.submission_id AND leaf.position = entry.position)
+    AND NOT EXISTS (SELECT FROM ledger_pending AS p WHERE p.submission_id = entry.submission_id)
+    UNION ALL
+    SELECT count(*) FROM ledger_submission AS s
+    WHERE NOT EXISTS (SELECT FROM ledger_leaf AS leaf
+        WHERE leaf.submission_id = s.id AND leaf.position = 0)
+    AND NOT EXISTS (SELECT FROM ledger_pending AS p WHERE p.submission_id = s.id)
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What was covered, and what is wrong, the first bad index first."""
+
+    size: int
+    submissions: int
+    entries: int
+    faults: tuple[Fault, ...]
+
+    @property
+    def sound(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.faults
+
+
+def log_verify(
+    *,
+    vkey: str | None = None,
+    receipts: Iterable[Receipt] = (),
+    checkpoints: Iterable[StoredCheckpoint] = (),
+) -> Verdict:
+    """Verify the stored log whole, also against what somebody outside kept.
+
+    ``vkey`` is the key to trust; without it the one that the database names, which shows damage
+    but no operator that replaced everything. ``receipts`` and ``checkpoints`` from outside show
+    a cut tail, which nothing inside can.
+    """
+    with acting_as(SYSTEM):
+        log = current_log()
+        stored = [*_checkpoints(log), *checkpoints]
+        stored.sort(key=lambda checkpoint: checkpoint.size)
+        verifier = LogVerifier(
+            vkey=parse_vkey(vkey or log.vkey), checkpoints=stored, receipts=receipts
+        )
+        columns = _Columns(log)
+        faults = _first(verifier.faults(columns.leaves()))
+        faults += columns.faults[:FAULTS_MAX]
+        faults += _first(_after(log, verifier, columns))
+    faults.sort(key=lambda fault: fault.index)
+    return Verdict(
+        size=verifier.size,
+        submissions=verifier.submissions,
+        entries=verifier.entries,
+        faults=tuple(faults[:FAULTS_MAX]),
+    )
+
+
+class _Columns:
+    """Reads the leaves in order, and compares every stored column on the way."""
+
+    def __init__(self, log: LogInfo) -> None:
+        self.log = log
+        self.faults: list[Fault] = []
+        self.tiles = _Tiles(log)
+
+    def leaves(self) -> Iterator[StoredLeaf]:
+        """Yield each leaf with the bytes that its row leads to."""
+        first = 0
+        while True:
+            with connections[SYSTEM_ALIAS].cursor() as cursor:
+                cursor.execute(_SELECT, [self.log.id, first, _ROWS_AT_ONCE])
+                rows = cursor.fetchall()
+            for row in rows:
+                leaf = self._leaf(row)
+                self.tiles.add(leaf.leaf_hash or b"")
+                yield leaf
+            if len(rows) < _ROWS_AT_ONCE:
+                return
+            first = rows[-1][0] + 1
+
+    def _leaf(self, row: tuple[Any, ...]) -> StoredLeaf:
+        index, digest, chain, _, position = row[:5]
+        if len(self.faults) < FAULTS_MAX:
+            check = _submission_faults if position == 0 else _entry_faults
+            found = check(self.log, row)
+            self.faults += [Fault(index=index, what=what) for what in found]
+        data = b""
+        if position != 0:
+            data = bytes(row[9] or b"")
+        elif row[17] is not None:
+            data = _header(row)
+        return StoredLeaf(index=index, data=data, leaf_hash=bytes(digest), chain_hash=bytes(chain))
+
+
+def _header(row: tuple[Any, ...]) -> bytes:
+    try:
+        return build_header(statement_bytes=bytes(row[17]), signature=bytes(row[19]))
+    except StatementError:
+        return b""
+
+
+def _submission_faults(log: LogInfo, row: tuple[Any, ...]) -> Iterator[str]:
+    """Yield the columns of a submission that differ from its statement and its receipt."""
+    if row[10] is None:
+        yield "the submission of this leaf is missing"
+        return
+    try:
+        stated = parse_statement(bytes(row[17]))
+    except StatementError as error:
+        yield f"statement: {error.detail}"
+        return
+    chain_first = None if stated.chain is None else stated.chain.first
+    expected = {
+        "log_id": (row[11], log.id),
+        "organisation_id": (row[12], stated.organisation_id),
+        "submission_id": (row[13], stated.id),
+        "key_id": (row[14], stated.key_id.hex()),
+        "count": (row[15], stated.n),
+        "first": (row[16], chain_first),
+        "statement_hash": (bytes(row[18]), statement_hash(bytes(row[17]))),
+    }
+    for name, (is_, should) in expected.items():
+        if is_ != should:
+            yield f"column {name} of the submission differs from its statement"
+    promise = Promise(
+        log=log.origin,
+        organisation_id=stated.organisation_id,
+        id=stated.id,
+        n=stated.n,
+        root=stated.root,
+        statement_hash=statement_hash(bytes(row[17])),
+        key_id=bytes.fromhex(log.receipt_key_id),
+        time=row[20],
+        deadline=row[21],
+    )
+    try:
+        check_signature(log.receipt_public_key, receipt_message(promise), bytes(row[22]))
+    except (SignatureError, ReceiptError):
+        yield "the receipt (received_at, deadline_at, receipt_signature) was not signed so"
+    microseconds = (row[20].microsecond, row[21].microsecond)
+    if any(microsecond % 1000 for microsecond in microseconds):
+        yield "received_at or deadline_at is finer than the signed receipt"
+
+
+def _entry_faults(log: LogInfo, row: tuple[Any, ...]) -> Iterator[str]:
+    """Yield the columns of an entry that differ from its bytes."""
+    if row[5] is None:
+        yield "the entry of this leaf is missing"
+        return
+    content = bytes(row[9])
+    if bytes(row[5]) != leaf_hash(content):
+        yield "column entry_id is not the hash of the entry's bytes"
+    try:
+        entry = parse_entry(content)
+    except EntryError as error:
+        yield f"entry: {error.detail}"
+        return
+    expected = {
+        "organisation_id": (row[6], entry.organisation_id),
+        "uuid": (row[7], entry.id),
+        "kind": (row[8], entry.kind),
+        "log": (log.origin, entry.log),
+    }
+    for name, (is_, should) in expected.items():
+        if is_ != should:
+            yield f"column {name} of the entry differs from its bytes"
+
+
+class _Tiles:
+    """Recomputes the stored tiles from the leaf hashes that pass by."""
+
+    def __init__(self, log: LogInfo) -> None:
+        self.stored: dict[tuple[int, int], bytes] = {
+            (level, index): bytes(hashes)
+            for level, index, hashes in Tile.objects.filter(log_id=log.id)
+            .values_list("level", "tile_index", "hashes")
+            .iterator()
+        }
+        self.levels: list[list[bytes]] = []
+        self.counts: list[int] = []
+        self.faults: list[Fault] = []
+
+    def add(self, digest: bytes, level: int = 0) -> None:
+        if level == len(self.levels):
+            self.levels.append([])
+            self.counts.append(0)
+        tile = self.levels[level]
+        tile.append(digest)
+        if len(tile) == TILE_WIDTH:
+            self._compare(level)
+            self.levels[level], self.counts[level] = [], self.counts[level] + 1
+            if all(len(hash_) == HASH_SIZE_BYTES for hash_ in tile):
+                self.add(tree_root(tile), level + 1)
+
+    def end(self) -> Iterator[Fault]:
+        """Yield what differs; partial tiles are stored above level 0."""
+        for level in range(1, len(self.levels)):
+            if self.levels[level]:
+                self._compare(level)
+        yield from self.faults
+        for level, index in self.stored:
+            yield Fault(index=index * TILE_WIDTH ** (level + 1), what="a tile beyond the log")
+
+    def _compare(self, level: int) -> None:
+        index = self.counts[level]
+        stored = self.stored.pop((level, index), None)
+        if stored != b"".join(self.levels[level]):
+            self.faults.append(
+                Fault(
+                    index=index * TILE_WIDTH ** (level + 1),
+                    what=f"tile {level}/{index} is not that of the leaves",
+                )
+            )
+
+
+def _checkpoints(log: LogInfo) -> list[StoredCheckpoint]:
+    rows = Checkpoint.objects.filter(log_id=log.id).order_by("size")
+    return [
+        StoredCheckpoint(size=row.size, note=row.note.encode(), root=bytes(row.root_hash))
+        for row in rows.iterator()
+    ]
+
+
+def _after(log: LogInfo, verifier: LogVerifier, columns: _Columns) -> Iterator[Fault]:
+    """Yield what only the whole log shows: heads, tiles, orphans, members and keys."""
+    yield from _head_faults(log)
+    yield from columns.tiles.end()
+    with connections[SYSTEM_ALIAS].cursor() as cursor:
+        cursor.execute(_ORPHANS)
+        orphans = sum(count for (count,) in cursor.fetchall())
+        cursor.execute("SELECT count(*) FROM ledger_leaf WHERE log_id <> %s", [log.id])
+        strays = cursor.fetchone()[0]
+    if orphans:
+        yield Fault(index=verifier.size, what=f"{orphans} stored rows stand in no leaf")
+    if strays:
+        yield Fault(index=verifier.size, what=f"{strays} leaves name another log")
+    yield from _projection_faults(log, verifier)
+
+
+def _head_faults(log: LogInfo) -> Iterator[Fault]:
+    """Yield checkpoints whose chain hash or predecessor is not what the leaves say."""
+    with connections[SYSTEM_ALIAS].cursor() as cursor:
+        cursor.execute(
+            "SELECT c.size, c.prev_size, c.chain_hash, leaf.chain_hash, c.log_id,"
+            " lag(c.size, 1, -1::bigint) OVER (ORDER BY c.size)"
+            " FROM ledger_checkpoint AS c LEFT JOIN ledger_leaf AS leaf"
+            " ON leaf.log_id = c.log_id AND leaf.log_index = c.size - 1 ORDER BY c.size"
+        )
+        for size, prev_size, chain, link, log_id, before in cursor.fetchall():
+            if (
+                log_id != log.id
+                or prev_size != before
+                or link is None
+                or bytes(chain) != bytes(link)
+            ):
+                yield Fault(
+                    index=max(size - 1, 0),
+                    what=f"checkpoint {size}: log, prev_size or chain_hash is not the leaves'",
+                )
+
+
+def _projection_faults(log: LogInfo, verifier: LogVerifier) -> Iterator[Fault]:
+    """Yield where the tables of members and keys are not what governance replays to."""
+    governance = verifier.governance
+    members = {
+        member.organisation_id: (member.name, member.kind, member.admitted_index)
+        for member in governance.members.values()
+    }
+    stored = {
+        row.organisation_id: (row.name, row.kind, row.admitted_index)
+        for row in Member.objects.filter(log_id=log.id)
+    }
+    if members != stored:
+        yield Fault(index=verifier.size, what="the members are not those that the log admitted")
+    keys = {
+        key.key_id.hex(): (
+            key.organisation_id,
+            key.public_key,
+            key.holder.value,
+            key.added_index,
+            key.revoked_index,
+        )
+        for key in governance.keys.values()
+    }
+    stored_keys = {
+        row.key_id: (
+            row.organisation_id,
+            bytes(row.public_key),
+            row.holder,
+            row.added_index,
+            row.revoked_index,
+        )
+        for row in SigningKey.objects.filter(log_id=log.id)
+    }
+    if keys != stored_keys:
+        yield Fault(index=verifier.size, what="the keys are not those that the log added")
+
+
+def _first(faults: Iterable[Fault]) -> list[Fault]:
+    """Return the first faults: a spoiled log may have millions."""
+    found = []
+    for fault in faults:
+        found.append(fault)
+        if len(found) == FAULTS_MAX:
+            break
+    return found
