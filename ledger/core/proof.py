@@ -111,10 +111,10 @@ def check_consistency(
         raise ProofError(f"no proof leads from size {size1} to size {size2}")
     if not proof:
         raise ProofError("the proof is empty")
-    _check_sizes(proof)
 
     # A first tree that is one complete subtree of the second starts the path itself.
     path = [root1, *proof] if size1.bit_count() == 1 else list(proof)
+    _check_sizes(path)
     node, last = size1 - 1, size2 - 1
     while node % 2 == 1:
         node, last = node // 2, last // 2

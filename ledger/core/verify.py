@@ -278,7 +278,9 @@ class LogVerifier:
             self._check_header(submission)
         if submission.tree.size == statement.n:
             if submission.tree.root() != statement.root:
-                self._fault(submission.index, "the entries are not those of the signed root")
+                # The root does not say which entry it is; a fault of one of them may.
+                first = min((fault.index for fault in self._faults), default=submission.index)
+                self._fault(first, "the entries are not those of the signed root")
             self._open = None
 
     def _see(self, index: int, label: bytes, identity: bytes) -> None:

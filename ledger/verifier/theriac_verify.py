@@ -242,7 +242,7 @@ def open_checkpoint(note: bytes, vkey: str) -> tuple[str, int, bytes]:
     assert found  # for the type checker; need() has raised
     text = note[: found.start(4) - 1]
     signers = 0
-    for line in found[4].decode(errors="replace").splitlines():
+    for line in found[4].decode(errors="replace").split("\n")[:-1]:
         signer, encoded = line.split(" ")[1:]
         blob = unbase64(encoded)
         if (signer, blob[:4]) == (name, expected):
@@ -529,7 +529,7 @@ def verify_export(folder: pathlib.Path, vkey: str | None, receipts: list[str]) -
     """Return what was checked of an export; raise ``BadError`` or ``UnreadableError``."""
     note, own = read_input(folder / "checkpoint"), read_input(folder / "vkey")
     lines = [trust_line(vkey, own.decode(errors="replace").rstrip("\n"))]
-    vkey = vkey or own.decode(errors="replace")[:-1]
+    vkey = own.decode(errors="replace")[:-1] if vkey is None else vkey
     need(own == vkey.encode() + b"\n", "the export is of a log with another key")
     origin, size, root = open_checkpoint(note, vkey)
     replay = Replay(vkey)

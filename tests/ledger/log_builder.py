@@ -277,7 +277,7 @@ class Cast:
 
 
 def small_log() -> tuple[LogBuilder, Cast]:
-    """Return a log of 16 leaves: genesis, two members, a scanner, plain and chained writes."""
+    """Return a log of 14 leaves: genesis, two members, a scanner, plain and chained writes."""
     log = LogBuilder()
     cast = Cast(
         operator=log.operator,
