@@ -21,7 +21,7 @@ from ops.errors import OpsError
 OWNER: Final = "theriac_owner"
 APP: Final = "theriac_app"
 SYSTEM: Final = "theriac_system"
-ROLES = (OWNER, APP, SYSTEM)
+ROLES: Final = (OWNER, APP, SYSTEM)
 # The variables that settings read, and the role that each of them names.
 URL_ROLES = {"DATABASE_URL": APP, "DATABASE_OWNER_URL": OWNER, "DATABASE_SYSTEM_URL": SYSTEM}
 # Any number of ours: it keeps two runs from changing the same roles at once.
@@ -59,21 +59,25 @@ def role_passwords(admin_url: str) -> dict[str, str]:
 
 
 def ensure_roles(admin_url: str, passwords: Mapping[str, str] | None = None) -> None:
-    """Make the three roles with ``passwords``, by default the derived ones; raise ``SetupError``.
+    """Make the three roles; raise ``SetupError``.
 
-    The administrator need not be a superuser; CREATEROLE is enough.
+    With ``passwords`` every role gets its own, existing ones too. Without, missing roles get the
+    derived ones and existing roles keep theirs. The administrator need not be a superuser.
     """
-    passwords = passwords or role_passwords(admin_url)
     with _connected(admin_url) as connection:
         connection.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+        fresh = role_passwords(admin_url)
         for role in ROLES:
-            _ensure_role(connection, role, passwords[role])
-        options = ""
-        if connection.info.server_version >= GRANTS_HAVE_OPTIONS:
-            options = " WITH INHERIT FALSE, SET TRUE"
-        connection.execute(f"GRANT {SYSTEM} TO {OWNER}{options}".encode())
-        if not _is_superuser(connection):
-            connection.execute(f"GRANT {OWNER}, {SYSTEM} TO CURRENT_USER".encode())
+            _ensure_role(connection, role, (passwords or {}).get(role), fresh[role])
+        if not _is_member(connection, OWNER, SYSTEM):
+            # The owner takes the system role on where it makes that role's functions, only then.
+            options: LiteralString = ""
+            if connection.info.server_version >= GRANTS_HAVE_OPTIONS:
+                options = " WITH INHERIT FALSE, SET TRUE"
+            connection.execute(f"GRANT {SYSTEM} TO {OWNER}{options}")
+        for role in ROLES:
+            if not _is_member(connection, connection.info.user, role):
+                connection.execute(f"GRANT {role} TO CURRENT_USER")
 
 
 def ensure_database(admin_url: str, name: str) -> None:
@@ -149,17 +153,9 @@ def _first_line(error: psycopg.Error) -> str:
     return str(error).partition("\n")[0]
 
 
-def _ensure_role(connection: psycopg.Connection, role: str, password: str) -> None:
-    # The server gets the verifier, never the password, so that none of its logs can hold it.
-    verifier = connection.pgconn.encrypt_password(
-        password.encode(), role.encode(), b"scram-sha-256"
-    ).decode()
-    found = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]).fetchone()
-    connection.execute(
-        sql.SQL("{} ROLE {} LOGIN NOINHERIT NOCREATEDB NOCREATEROLE PASSWORD {}").format(
-            sql.SQL("CREATE" if found is None else "ALTER"), sql.Identifier(role), verifier
-        )
-    )
+def _ensure_role(
+    connection: psycopg.Connection, role: str, password: str | None, fresh: str
+) -> None:
     row = connection.execute(
         "SELECT rolsuper OR rolbypassrls OR rolreplication FROM pg_roles WHERE rolname = %s", [role]
     ).fetchone()
@@ -168,10 +164,20 @@ def _ensure_role(connection: psycopg.Connection, role: str, password: str) -> No
             f"the role {role} is a superuser, bypasses row-level security or replicates",
             remedy=f"as a superuser: ALTER ROLE {role} NOSUPERUSER NOBYPASSRLS NOREPLICATION",
         )
+    if row is not None and password is None:
+        return
+    # The server gets the verifier, never the password, so that none of its logs can hold it.
+    verifier = connection.pgconn.encrypt_password(
+        (password or fresh).encode(), role.encode(), b"scram-sha-256"
+    ).decode()
+    connection.execute(
+        sql.SQL("{} ROLE {} LOGIN NOINHERIT PASSWORD {}").format(
+            sql.SQL("CREATE" if row is None else "ALTER"), sql.Identifier(role), verifier
+        )
+    )
 
 
-def _is_superuser(connection: psycopg.Connection) -> bool:
-    row = connection.execute(
-        "SELECT rolsuper FROM pg_roles WHERE rolname = CURRENT_USER"
-    ).fetchone()
+def _is_member(connection: psycopg.Connection, member: str, role: str) -> bool:
+    """Tell whether ``member`` may take ``role`` on; a superuser always may."""
+    row = connection.execute("SELECT pg_has_role(%s, %s, 'MEMBER')", [member, role]).fetchone()
     return row == (True,)
