@@ -127,7 +127,7 @@ HOSTILE = [
 ]
 
 
-@pytest.mark.parametrize("data", HOSTILE)
+@pytest.mark.parametrize("data", HOSTILE, ids=lambda data: ascii(data)[:30])
 def test_hostile_bytes_raise_the_typed_error(data: bytes) -> None:
     with pytest.raises(CanonicalError):
         parse_canonical(data)

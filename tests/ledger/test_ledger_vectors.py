@@ -24,3 +24,18 @@ def test_the_leaves_hash_as_they_say() -> None:
     assert [leaf["index"] for leaf in leaves] == list(range(14))
     for leaf in leaves:
         assert leaf_hash(leaf["leaf"].encode()).hex() == leaf["leaf_hash"]
+
+
+def test_what_the_pages_quote_is_in_the_vectors() -> None:
+    parts = json.loads((FOLDER / "ledger.json").read_bytes())
+    spec = FOLDER.parents[2] / "docs" / "spec"
+    for page, quoted in (
+        ("entry.md", [parts["leaves"][8]["leaf"], parts["leaves"][8]["leaf_hash"]]),
+        ("entry.md", [parts["canonical"]["bytes"]]),
+        ("submission.md", [parts["statement"]["hash"], parts["statement"]["signature"]]),
+        ("log.md", [parts["tree"]["roots"][14], parts["checkpoint"]]),
+        ("commitment.md", [parts["commitment"]["commitment"]]),
+    ):
+        text = (spec / page).read_text()
+        for words in quoted:
+            assert words in text

@@ -209,7 +209,9 @@ def test_governance_is_replayed_in_bundles_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "1e999", "[" * 100_000, "NaN", '{"a":1.5}', '"\\ud800"', "1" * 5000, "\0"]
+    "text",
+    ["", "[]", "1e999", "[" * 100_000, "NaN", '{"a":1.5}', '"\\ud800"', "1" * 5000, "\0"],
+    ids=lambda text: ascii(text)[:30],
 )
 def test_hostile_bundles_are_bad_and_nothing_worse(text: str, tmp_path: Path) -> None:
     path = tmp_path / "bundle.json"
