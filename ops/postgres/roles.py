@@ -102,6 +102,29 @@ def ensure_database(admin_url: str, name: str) -> None:
             connection.execute(sql.SQL(statement).format(database=database))
 
 
+def setup_sql(database: str) -> str:
+    """Return the statements for an administrator who would rather run them in psql by hand.
+
+    Passwords are asked for at the end, so that none is shown.
+    """
+    name = '"' + database.replace('"', '""') + '"'
+    statements = [
+        *(f"CREATE ROLE {role} LOGIN NOINHERIT" for role in ROLES),
+        f"GRANT {SYSTEM} TO {OWNER} WITH INHERIT FALSE, SET TRUE  -- before 16: without WITH",
+        f"CREATE DATABASE {name} OWNER {OWNER} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'",
+        f"\\connect {name}",
+        *(statement.replace("{database}", name) for statement in DATABASE_SQL),
+        *(f"\\password {role}" for role in ROLES),
+    ]
+    return "\n".join(text if text.startswith("\\") else _ended(text) for text in statements)
+
+
+def _ended(statement: str) -> str:
+    """Return the statement with its semicolon before a comment."""
+    text, dashes, comment = statement.partition("  -- ")
+    return f"{text};{dashes}{comment}"
+
+
 def urls(
     admin_url: str, database: str, passwords: Mapping[str, str] | None = None
 ) -> dict[str, str]:

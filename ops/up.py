@@ -1,0 +1,84 @@
+"""``./theriac up``: the whole product on this machine, until Ctrl-C."""
+
+import errno
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+from ops.environment import ROOT, database_environment, has_own_database, theriac_home
+from ops.errors import FolderPermissionError, OpsError, PortTakenError
+from ops.supervisor import Program, Supervisor
+
+HOST = "127.0.0.1"
+MANAGE = str(ROOT / "manage.py")
+BLOCKING_THREADS = 8
+
+
+class MigrationError(OpsError):
+    """The database could not be brought to this version."""
+
+
+def up(*, port: int) -> int:
+    """Serve until stopped: database, migrations, web, sequencer, relay. Raises ``OpsError``."""
+    check_port(port)
+    home = theriac_home()
+    with database_environment(os.environ, home) as environment:
+        _migrate(environment, own=has_own_database(os.environ))
+        _say(f"http://{HOST}:{port}/  (Ctrl-C stops)")
+        Supervisor(programs=programs(port), environment=environment, folder=ROOT, say=_say).run()
+    _say("stopped")
+    return 0
+
+
+def programs(port: int) -> list[Program]:
+    """Return what runs: the web server, the sequencer of the log, the relay of the outbox."""
+    python = sys.executable
+    web = [
+        *(python, "-m", "granian", "--interface", "wsgi", "--host", HOST, "--port", str(port)),
+        *("--workers", str(min(os.cpu_count() or 1, 8))),
+        *("--blocking-threads", str(BLOCKING_THREADS), "--no-ws", "--log-level", "warning"),
+        "config.wsgi:application",
+    ]
+    return [
+        Program(name="web", command=web),
+        Program(name="sequencer", command=[python, MANAGE, "sequencer"]),
+        Program(name="relay", command=[python, MANAGE, "relay"]),
+    ]
+
+
+def check_port(port: int) -> None:
+    """Raise ``PortTakenError`` or ``FolderPermissionError`` unless ``port`` can be listened on."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            if error.errno == errno.EACCES:
+                raise FolderPermissionError(
+                    f"port {port} is reserved for the system",
+                    remedy="choose one from 1024 on: ./theriac up --port 8080",
+                ) from error
+            raise PortTakenError(
+                f"another program listens on port {port}",
+                remedy=f"stop it, or choose another port: ./theriac up --port {port + 1}",
+            ) from error
+
+
+def _migrate(environment: dict[str, str], *, own: bool) -> None:
+    done = subprocess.run(  # noqa: S603 - our own program
+        [sys.executable, MANAGE, "migrate", "--no-input", "--verbosity", "0"],
+        env=environment,
+        check=False,
+    )
+    if done.returncode != 0:
+        where = "the roles: ./theriac setup-db" if own else f"{Path(environment['THERIAC_HOME'])}"
+        raise MigrationError(
+            "the database could not be migrated, see above",
+            remedy=f"./theriac doctor says more; look at {where}",
+        )
+
+
+def _say(text: str) -> None:
+    print(f"theriac: {text}", flush=True)
