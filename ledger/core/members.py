@@ -15,7 +15,8 @@ from foundation.core.problem import BadInputError
 from ledger.core.canonical import INTEGER_MAX, Json
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z")
+# The hour is bounded here: later Pythons read 24:00 as the next midnight, a second spelling.
+_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2}\.[0-9]{3}Z")
 _HEX = re.compile(r"(?:[0-9a-f]{2})*")
 # A note's key name (C2SP signed-note) in printable ASCII: no space, no plus sign.
 ORIGIN = re.compile(r"[!-*,-~]{1,255}")

@@ -5,6 +5,7 @@ entries that the client made of it, the keys that open their commitments, the st
 signature. The server rebuilds the entries from the document and compares them byte for byte.
 """
 
+import re
 from dataclasses import dataclass
 
 from foundation.core.problem import BadInputError
@@ -16,6 +17,7 @@ from ledger.core.merkle import leaf_hash, tree_root
 from ledger.core.statement import Statement, StatementError, parse_statement
 
 MEDIA_TYPE = "application/vnd.theriac.sealed+json"
+_MEDIA_TYPE = re.compile("[ -~]{1,255}")
 _MEMBERS = ("document", "media_type", "entries", "openings", "statement", "signature")
 
 
@@ -52,7 +54,7 @@ def parse_sealed(value: object) -> SealedSubmission:
     members.expect(_MEMBERS)
     sealed = SealedSubmission(
         document=members.blob("document"),
-        media_type=members.text("media_type"),
+        media_type=members.text("media_type", _MEDIA_TYPE),
         entries=members.blobs("entries"),
         openings=members.blobs("openings", KEY_SIZE_BYTES),
         statement=members.blob("statement"),

@@ -126,6 +126,24 @@ def test_a_time_reads_back_to_the_millisecond(time: dt.datetime) -> None:
     assert format_time(read) == format_time(time)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "2026-11-24T12:00:00.0000Z",
+        "2026-11-24T12:00:00.000+00:00",
+        "2026-11-24 12:00:00.000Z",
+        "2026-11-24T24:00:00.000Z",
+        "2026-11-24T23:59:60.000Z",
+        "0000-01-01T00:00:00.000Z",
+        "\u0662026-11-24T12:00:00.000Z",
+    ],
+)
+def test_another_spelling_of_a_time_is_refused(text: str) -> None:
+    with pytest.raises(TimeError):
+        parse_time(text)
+
+
 def test_a_time_without_zone_is_refused() -> None:
     with pytest.raises(TimeError, match="no time zone"):
         format_time(NOW.replace(tzinfo=None))
@@ -280,6 +298,7 @@ def with_entry(value: dict[str, Any], index: int) -> dict[str, Any]:
         (lambda value: {**value, "signature": "AAA="}, "signature holds 2"),
         (lambda value: {**value, "document": "AAB="}, "document is no base64"),
         (lambda value: {**value, "media_type": 1}, "media_type is not a text"),
+        (lambda value: {**value, "media_type": "\ud800"}, "media_type does not match"),
         (lambda value: {**value, "x": 1}, "unknown member 'x'"),
         (lambda _: [], "sealed is not an object"),
     ],
