@@ -202,5 +202,7 @@ def _ensure_role(
 
 def _is_member(connection: psycopg.Connection, member: str, role: str) -> bool:
     """Tell whether ``member`` may take ``role`` on; a superuser always may."""
-    row = connection.execute("SELECT pg_has_role(%s, %s, 'MEMBER')", [member, role]).fetchone()
+    # From 16 on who makes a role is a member that may grant it, and may not take it on yet.
+    how = "SET" if connection.info.server_version >= GRANTS_HAVE_OPTIONS else "MEMBER"
+    row = connection.execute("SELECT pg_has_role(%s, %s, %s)", [member, role, how]).fetchone()
     return row == (True,)

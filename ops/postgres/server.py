@@ -6,6 +6,7 @@ while a server is started or stopped, so that coming and going never overlap.
 """
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -211,12 +212,12 @@ def _open(path: Path) -> int:
 
 
 def _explain(home: Path, error: OSError) -> OpsError:
-    if isinstance(error, PermissionError):
-        return FolderPermissionError(
-            f"{home} cannot be written: {error.strerror}",
-            remedy="use the account that made it, or set THERIAC_HOME to a folder of your own",
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return DiskFullError(
+            f"no space left for the database in {home}",
+            remedy="free some space, or set THERIAC_HOME to another disk",
         )
-    return DiskFullError(
+    return FolderPermissionError(
         f"{home} cannot hold the database: {error.strerror}",
-        remedy="free some space, or set THERIAC_HOME to another disk",
+        remedy="use the account that made it, or set THERIAC_HOME to a folder of your own",
     )
