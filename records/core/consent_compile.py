@@ -229,7 +229,7 @@ class _Compiler:
         yields = False
         if policy is None or policy is stated:  # P: a permit leaves all else closed, a deny open
             if sense is Sense.PERMIT:
-                self._add_base(Sense.FORBID, "Consent.provision", yields=True)
+                self._add_base(Sense.FORBID, "Consent.provision.type", yields=True)
         elif stated is None and policy is Sense.PERMIT and Sense.PERMIT in below:
             self._is_bounded = yields = True
             self._notes.add(ReasonCode.BOUNDED_GRANT)
