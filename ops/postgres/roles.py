@@ -37,8 +37,10 @@ DATABASE_SQL: tuple[LiteralString, ...] = (
     "REVOKE ALL ON SCHEMA public FROM PUBLIC",
     f"GRANT USAGE ON SCHEMA public TO {APP}, {SYSTEM}",
     f"CREATE SCHEMA IF NOT EXISTS system_fn AUTHORIZATION {SYSTEM}",
+    f"SET ROLE {SYSTEM}",
     "REVOKE ALL ON SCHEMA system_fn FROM PUBLIC",
     f"GRANT USAGE ON SCHEMA system_fn TO {APP}, {OWNER}",
+    "RESET ROLE",
 )
 
 
@@ -62,7 +64,7 @@ def ensure_roles(admin_url: str, passwords: Mapping[str, str] | None = None) -> 
     """Make the three roles; raise ``SetupError``.
 
     With ``passwords`` every role gets its own, existing ones too. Without, missing roles get the
-    derived ones and existing roles keep theirs. The administrator need not be a superuser.
+    derived ones and existing roles keep theirs. From PostgreSQL 16 on the administrator need not be a superuser.
     """
     with _connected(admin_url) as connection:
         connection.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
@@ -168,7 +170,7 @@ def _connected(
         raise SetupError(
             f"the server refused: {_first_line(error)}",
             remedy="use an administrator who may make roles and databases"
-            " (CREATEROLE and CREATEDB)",
+            " (CREATEROLE and CREATEDB; before PostgreSQL 16 a superuser)",
         ) from error
 
 

@@ -1,6 +1,7 @@
 """The three roles: what each may do, and that making them again changes nothing."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
