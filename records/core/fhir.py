@@ -5,7 +5,6 @@ links. Types that are not listed here are kept too, as opaque: nothing of theirs
 the type, the id and the security labels.
 """
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -238,7 +237,7 @@ def _references(record: FhirObject, base: str) -> Iterator[str]:
 
 def _check_scalar(value: object, path: str) -> None:
     """Numbers stay as they were written: a float has already lost digits."""
-    if isinstance(value, float) or (isinstance(value, Decimal) and not math.isfinite(value)):
+    if isinstance(value, float) or (isinstance(value, Decimal) and not value.is_finite()):
         raise FhirError(path, "is a number that was not read as a decimal", IssueType.VALUE)
     if value is not None and not isinstance(value, str | int | Decimal):
         raise FhirError(path, "is no value of JSON", IssueType.STRUCTURE)

@@ -59,7 +59,7 @@ def action(code: str) -> dict[str, Any]:
 
 
 def consent_json(
-    provision: dict[str, Any] | None = None, *, policy: str | None = None, **members: Any
+    provision: dict[str, Any] | None = None, *, opt: str | None = None, **members: Any
 ) -> dict[str, Any]:
     """Return an active privacy consent of the patient."""
     consent: dict[str, Any] = {
@@ -71,17 +71,17 @@ def consent_json(
         "patient": {"reference": "Patient/p"},
         "dateTime": "2026-01-01",
     }
-    if policy is not None:
-        consent["policyRule"] = concept(ACT_CODE, policy)
+    if opt is not None:
+        consent["policyRule"] = concept(ACT_CODE, opt)
     if provision is not None:
         consent["provision"] = provision
     return consent | members
 
 
 def consent(
-    provision: dict[str, Any] | None = None, *, policy: str | None = None, **members: Any
+    provision: dict[str, Any] | None = None, *, opt: str | None = None, **members: Any
 ) -> CompiledConsent:
-    return compile_consent(consent_json(provision, policy=policy, **members), base=BASE)
+    return compile_consent(consent_json(provision, opt=opt, **members), base=BASE)
 
 
 def request(organisation: str = ALPHA, *codes: str, **members: Any) -> AccessRequest:

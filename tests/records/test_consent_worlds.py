@@ -129,7 +129,7 @@ def as_fhir(provision: Mapping[str, Any]) -> dict[str, Any]:
 
 def check(policy: str | None, root: Mapping[str, Any], points: list[dict[str, str]]) -> None:
     """Compare the decision at every point, under a default that is closed and one that is not."""
-    read = read_consent(consent_json(as_fhir(root), policy=policy), base=BASE)
+    read = read_consent(consent_json(as_fhir(root), opt=policy), base=BASE)
     if policy is None and root["type"] is None:
         assert read.fault is not None
         return
@@ -226,7 +226,7 @@ def test_one_more_deny_never_opens_anything(
     given_consents: list[tuple[str | None, dict[str, Any]]], says: dict[str, str], *, treating: bool
 ) -> None:
     before = [
-        consent(as_fhir(root), policy=policy, id=f"c{at}")
+        consent(as_fhir(root), opt=policy, id=f"c{at}")
         for at, (policy, root) in enumerate(given_consents)
     ]
     deny = consent(as_fhir({"type": "deny", "says": says, "inner": []}), id="z")
