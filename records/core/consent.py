@@ -67,7 +67,7 @@ def decide(
     if not _can_permit(groups, default):
         return _refuse(reasons, obligations, matched=groups)
 
-    # A consent whose strongest rules already allow every record leaves nothing to ask.
+    # A consent with a rule for every record leaves nothing to the default.
     if default and not any(rules[0].data == ANY_DATA for rules in groups):
         reasons.add(ReasonCode.DEFAULT_RULE)
     if any(rule.sense is Sense.FORBID for rules in [*groups, default] for rule in rules):
