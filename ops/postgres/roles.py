@@ -64,7 +64,8 @@ def ensure_roles(admin_url: str, passwords: Mapping[str, str] | None = None) -> 
     """Make the three roles; raise ``SetupError``.
 
     With ``passwords`` every role gets its own, existing ones too. Without, missing roles get the
-    derived ones and existing roles keep theirs. From PostgreSQL 16 on the administrator need not be a superuser.
+    derived ones and existing roles keep theirs. The administrator need not be a superuser from
+    PostgreSQL 16 on.
     """
     with _connected(admin_url) as connection:
         connection.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
