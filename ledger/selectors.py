@@ -107,6 +107,11 @@ def log_get(name: str) -> LogInfo:
     return _LOGS[key]
 
 
+def forget_logs() -> None:
+    """Forget the logs that this process remembers: tests make many of one name."""
+    _LOGS.clear()
+
+
 def log_key_name(origin: str) -> str:
     """Return the provider's name of the key that signs a log's checkpoints."""
     return f"log/{sha256(origin.encode()).hexdigest()}"

@@ -13,10 +13,11 @@ from django.db import connections
 
 from foundation.core.actor import SYSTEM
 from foundation.tenancy import SYSTEM_ALIAS, acting_as
+from ledger.core.checkpoint import CheckpointError, parse_checkpoint
 from ledger.core.ed25519 import SignatureError, check_signature
 from ledger.core.entry import EntryError, parse_entry
 from ledger.core.merkle import leaf_hash, tree_root
-from ledger.core.note import parse_vkey
+from ledger.core.note import NoteError, parse_note, parse_vkey
 from ledger.core.receipt import Promise, Receipt, ReceiptError, receipt_message
 from ledger.core.statement import StatementError, build_header, parse_statement, statement_hash
 from ledger.core.verify import Fault, LogVerifier, StoredCheckpoint, StoredLeaf
@@ -285,21 +286,31 @@ def _head_faults(log: LogInfo) -> Iterator[Fault]:
     with connections[SYSTEM_ALIAS].cursor() as cursor:
         cursor.execute(
             "SELECT c.size, c.prev_size, c.chain_hash, leaf.chain_hash, c.log_id,"
-            " lag(c.size, 1, -1::bigint) OVER (ORDER BY c.size)"
+            " lag(c.size, 1, -1::bigint) OVER (ORDER BY c.size), c.note"
             " FROM ledger_checkpoint AS c LEFT JOIN ledger_leaf AS leaf"
             " ON leaf.log_id = c.log_id AND leaf.log_index = c.size - 1 ORDER BY c.size"
         )
-        for size, prev_size, chain, link, log_id, before in cursor.fetchall():
-            if (
-                log_id != log.id
-                or prev_size != before
-                or link is None
-                or bytes(chain) != bytes(link)
-            ):
-                yield Fault(
-                    index=max(size - 1, 0),
-                    what=f"checkpoint {size}: log, prev_size or chain_hash is not the leaves'",
-                )
+        rows = cursor.fetchall()
+    for size, prev_size, chain, link, log_id, before, note in rows:
+        # The signed note knows which head this was, whatever the row says now.
+        signed = _signed_size(note)
+        if signed is not None and signed != size:
+            yield Fault(
+                index=max(signed - 1, 0), what=f"checkpoint {signed} is stored as of size {size}"
+            )
+        linked = link is not None and bytes(chain) == bytes(link)
+        if log_id != log.id or prev_size != before or not linked:
+            yield Fault(
+                index=max(size - 1, 0),
+                what=f"checkpoint {size}: log, prev_size or chain_hash is not the leaves'",
+            )
+
+
+def _signed_size(note: str) -> int | None:
+    try:
+        return parse_checkpoint(parse_note(note.encode()).text).size
+    except (NoteError, CheckpointError):
+        return None  # the engine names a note that cannot be read
 
 
 def _projection_faults(log: LogInfo, verifier: LogVerifier) -> Iterator[Fault]:

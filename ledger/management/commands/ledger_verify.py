@@ -38,7 +38,7 @@ class Command(BaseCommand):
         vkey: str | None,
         receipt: list[Path],
         checkpoint: list[Path],
-        json: bool,  # noqa: A002 - the option's name
+        json: bool,
         **_: object,
     ) -> None:
         """Verify, print the verdict, and exit 1 for a bad log."""
