@@ -63,7 +63,7 @@ def main(arguments: Sequence[str]) -> int:
     report, allowed = (Path(argument) for argument in arguments)
     try:
         left = refused(find_skipped(report.read_bytes()), parse_allowed(allowed.read_text()))
-    except SkipListError as error:
+    except (SkipListError, OSError) as error:
         print(f"skips: {error}")
         return 1
     for line in left:

@@ -121,6 +121,13 @@ def test_a_report_is_held_against_the_list(
     assert (status, capsys.readouterr().out) == (1 if said else 0, said)
 
 
+def test_a_run_that_left_no_report_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([str(tmp_path / "none.xml"), str(tmp_path / "none.txt")]) == 1
+    assert "none.xml" in capsys.readouterr().out
+
+
 def test_a_check_is_silent_when_it_passes_and_says_all_when_it_fails() -> None:
     both = "import sys; print('out'); sys.stdout.flush(); print('err', file=sys.stderr); "
     assert run_check(Check(name="a", run=[sys.executable, "-c", both])) is None
