@@ -132,12 +132,12 @@ def test_the_demo_says_where_it_is_not(
 
 
 def test_an_env_file_is_read_and_never_executed() -> None:
-    text = "# a comment\n\nA=1\nexport B = 'two words' \nC=\"$HOME `ls`\"\nD=\nE=a=b\nF='\n"
+    text = "# a comment\n\nA=1\nexport B = 'two words' \nC=\"$HOME `ls`\"\nEMPTY=\nE=a=b\nF='\n"
     assert read_env_file(text) == {
         "A": "1",
         "B": "two words",
         "C": "$HOME `ls`",
-        "D": "",
+        "EMPTY": "",
         "E": "a=b",
         "F": "'",
     }
