@@ -14,7 +14,7 @@ from typing import Final
 from urllib.parse import quote, unquote
 
 from foundation.core.problem import BadInputError
-from provenance.core.gs1 import GS1Error, build_element_string
+from provenance.core.gs1 import ElementString, GS1Error, build_element_string
 from provenance.core.gs1_linters import check_digit
 from provenance.core.gs1_table import AI_RULES
 
@@ -35,7 +35,7 @@ _TO_ESCAPE = re.compile('["#%&/<>?]')
 class EpcError(BadInputError):
     """The text is no identifier that can be taken, or cannot be put into the form asked for.
 
-    ``type`` is stable: uri, urn, digital_link, gcp_length_needed, no_urn, or that of the
+    ``type`` is stable: uri, urn, digital_link, no_key, gcp_length_needed, no_urn, or that of the
     ``GS1Error`` of a value.
     """
 
@@ -135,6 +135,11 @@ _SCHEMES: Final = (
 _BY_NAME: Final = {scheme.name: scheme for scheme in _SCHEMES}
 # Keys without a serial that name a class; with one, and all other keys, an instance.
 _CLASS_KEYS: Final = {"01": 0, "8006": 0, "8010": 0, "8003": 14, "253": 13, "255": 13}
+# Keys of what may carry a symbol. A logistic unit comes first: its label may name its content.
+_CARRIED_KEYS: Final = (
+    *("00", "01", "8006", "8010", "8003", "8004"),
+    *("253", "255", "8017", "8018", "414", "417"),
+)
 # Qualifiers that make an identity finer, best first; a variant (22) or service number (8019) and
 # the lot of a serialised item do not (CBV 2.0 section 8.9.2).
 _FINEST: Final = ("21", "235", "10", "8011", "254")
@@ -183,6 +188,21 @@ def build_epc(pairs: Pairs) -> Epc:
     finest = next(((ai, named[ai]) for ai in _FINEST if ai in named), None)
     fine = (key, finest) if finest else (key,)
     return Epc(uri=format_digital_link(fine), kind=_kind(fine), pairs=fine)
+
+
+def identify(scan: ElementString) -> Epc:
+    """Return the identifier of the thing that carries this symbol, at the finest level.
+
+    Raise ``EpcError`` where the symbol holds no key: nothing is identified then.
+    """
+    for key in _CARRIED_KEYS:
+        value = scan.get(key)
+        if value is not None:
+            allowed = {ai for path in AI_RULES[key].qualifiers or () for ai in path}
+            return build_epc(
+                ((key, value), *((ai, text) for ai, text in scan.pairs if ai in allowed))
+            )
+    raise EpcError("no_key", "the symbol holds no key of a thing: scan its other symbol too")
 
 
 def _kind(pairs: Pairs) -> EpcKind:

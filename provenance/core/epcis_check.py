@@ -71,12 +71,16 @@ class EpcisError(BadInputError):
 
 
 class Faults:
-    """What was found wrong so far, and in which event we are."""
+    """What was found wrong so far, in which event we are, and which identifiers were read.
+
+    Parties and places recur in every event of a document; each is read once.
+    """
 
     def __init__(self) -> None:
         """Begin outside of any event."""
         self.found: list[EpcisFault] = []
         self.event_index: int | None = None
+        self.identifiers: dict[str, Epc] = {}
 
     def add(self, path: str, type_: str, detail: str) -> None:
         """Note a fault; raise ``EpcisError`` with the hundredth: the rest would help nobody."""
@@ -163,11 +167,13 @@ class Node:
     def identifier(self) -> Epc:
         """Return an identifier of any kind."""
         text = self.text()
+        known = self.faults.identifiers
         try:
-            return parse_epc(text) if text else NOWHERE
+            if text and text not in known:
+                known[text] = parse_epc(text)
         except EpcError as error:
             self.fault(error.type, error.detail)
-            return NOWHERE
+        return known.get(text, NOWHERE)
 
     def instance(self) -> Epc:
         """Return the identifier of one thing."""

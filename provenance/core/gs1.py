@@ -322,10 +322,10 @@ def _check_value(field: _Field) -> None:
 
 def _check_part(field: _Field, component: AiComponent, part: str, position: int) -> None:
     charset = CHARSETS[component.charset]
-    for offset, character in enumerate(part):
-        if character not in charset:
-            detail = f"({field.rule.ai}) may not hold {character!r}"
-            raise GS1Error("bad_character", detail, position + offset)
+    if not charset.issuperset(part):
+        offset = next(i for i, character in enumerate(part) if character not in charset)
+        detail = f"({field.rule.ai}) may not hold {part[offset]!r}"
+        raise GS1Error("bad_character", detail, position + offset)
     if len(part) < component.length_min:
         detail = f"({field.rule.ai}) is too short"
         raise GS1Error("too_short", detail, position + len(part))

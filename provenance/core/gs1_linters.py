@@ -48,7 +48,8 @@ Linter = Callable[[str], Fault | None]
 
 def check_digit(digits: str) -> str:
     """Return the check digit that belongs behind ``digits`` (General Specifications 7.9.1)."""
-    total = sum(int(digit) * (1 if i % 2 else 3) for i, digit in enumerate(reversed(digits)))
+    backwards = digits[::-1]
+    total = 3 * sum(map(int, backwards[::2])) + sum(map(int, backwards[1::2]))
     return str(-total % 10)
 
 

@@ -17,10 +17,12 @@ from provenance.core.epc import (
     canonical_epc,
     format_digital_link,
     format_urn,
+    identify,
     parse_digital_link,
     parse_epc,
     parse_urn,
 )
+from provenance.core.gs1 import parse_scan
 from provenance.core.gs1_linters import CSET82, check_digit
 from tests.vectors_at import ABSENT, SHARED, shared_vectors
 
@@ -181,6 +183,27 @@ def test_an_identifier_shows_its_parts() -> None:
     assert parse_epc("urn:epc:id:sscc:030001.41234567890").sscc == "403000112345678901"
     assert parse_epc("urn:epc:id:sgln:030001.111111.0").gln == "0300011111116"
     assert parse_epc("urn:epc:id:pgln:030001.111111").gln == "0300011111116"
+
+
+@pytest.mark.parametrize(
+    ("scan", "uri"),
+    [
+        (f"(01){GTIN}(17)281231(10)L(21)S(240)X", f"/01/{GTIN}/21/S"),
+        (f"(17)281231(10)L(01){GTIN}", f"/01/{GTIN}/10/L"),
+        (f"(01){GTIN}(22)V", f"/01/{GTIN}"),
+        (f"(00)403000112345678901(02){GTIN}(37)12", "/00/403000112345678901"),
+        ("(414)0300011111116(254)A", "/414/0300011111116/254/A"),
+        ("(8004)030001A", "/8004/030001A"),
+    ],
+)
+def test_a_scan_identifies_what_carries_the_symbol(scan: str, uri: str) -> None:
+    assert identify(parse_scan(scan)).uri == "https://id.gs1.org" + uri
+
+
+def test_a_symbol_without_a_key_identifies_nothing() -> None:
+    with pytest.raises(EpcError) as caught:
+        identify(parse_scan("(99)A"))
+    assert caught.value.type == "no_key"
 
 
 @settings(max_examples=100)
