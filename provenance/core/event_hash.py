@@ -8,7 +8,7 @@ signature, and that of a dispensing can be guessed: it never goes on the ledger 
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from hashlib import sha256
@@ -59,10 +59,14 @@ class EventHashError(BadInputError):
 
 @dataclass(frozen=True, slots=True)
 class _Scope:
-    """What prefixes mean here, and which full names are left out."""
+    """What prefixes mean here, which full names are left out, and which identifiers were met.
+
+    Parties and places recur in every event of a document; each is put in order once.
+    """
 
     prefixes: Mapping[str, str]
-    ignored: frozenset[str]
+    ignored: frozenset[str] = frozenset()
+    identifiers: dict[str, str] = field(default_factory=dict)
 
     def name(self, text: str) -> str:
         """Return ``{namespace}local`` for a prefixed name or a full URI."""
@@ -77,7 +81,7 @@ class _Scope:
         """Return the scope inside an object that may have a context of its own."""
         if context is None:
             return self
-        return _Scope({**self.prefixes, **dict(_prefixes(context))}, self.ignored)
+        return replace(self, prefixes={**self.prefixes, **dict(_prefixes(context))})
 
 
 def hash_document(value: object) -> tuple[str, ...]:
@@ -90,7 +94,7 @@ def hash_event(event: object, *, context: object = None) -> str:
 
     Raise ``EventHashError``.
     """
-    scope = _Scope(_STANDARD_PREFIXES, frozenset()).within(context)
+    scope = _Scope(_STANDARD_PREFIXES).within(context)
     return _ni(_pre_hash(event, scope))
 
 
@@ -98,7 +102,7 @@ def format_pre_hashes(value: object) -> tuple[str, ...]:
     """Return the text that is hashed for each event of a document. Raise ``EventHashError``."""
     if not isinstance(value, Mapping):
         raise EventHashError("a document is an object")
-    scope = _Scope(_STANDARD_PREFIXES, frozenset()).within(value.get("@context"))
+    scope = _Scope(_STANDARD_PREFIXES).within(value.get("@context"))
     ignored: list[str] = []
     node: object = value
     for step in ("epcisBody", "queryResults", "resultsBody", "eventList"):
@@ -109,7 +113,7 @@ def format_pre_hashes(value: object) -> tuple[str, ...]:
             node = node.get(step, node)
     if not isinstance(node, (list, tuple)):
         raise EventHashError("the document has no list of events")
-    scope = _Scope(scope.prefixes, frozenset(ignored))
+    scope = replace(scope, ignored=frozenset(ignored))
     return tuple(_pre_hash(event, scope) for event in node)
 
 
@@ -270,7 +274,11 @@ def _text(name: str, value: object, scope: _Scope, words: str | None) -> str:
             return _time(text)
         if _NUMBER.fullmatch(text) and len(text) <= _DIGITS_MAX:
             return _number(Decimal(text))
-    return _word(text, words, scope) if words and text else _identifier(text)
+    if words and text:
+        return _word(text, words, scope)
+    if text not in scope.identifiers:
+        scope.identifiers[text] = _identifier(text)
+    return scope.identifiers[text]
 
 
 def _number(value: float | Decimal) -> str:
