@@ -22,7 +22,11 @@ def custody_events(
     a class count for a thing only where the event names one thing and one quantity of its
     product: so much was dispensed from it, or received in it. A ``DELETE`` without children,
     which takes all of them out, gives the parent alone: whoever knows the children adds them.
+    An event that declares an error says nothing of its own: it gives no views, and whoever
+    folds leaves out the event of the same id that it declares wrong.
     """
+    if event.error_declaration is not None:
+        return {}
 
     def seen(role: Role, *, parent: str | None = None) -> CustodyEvent:
         return CustodyEvent(

@@ -288,8 +288,8 @@ def _number(value: float | Decimal) -> str:
     """
     try:
         number = Decimal(repr(float(value)))
-    except OverflowError as error:
-        raise EventHashError("a number is too large") from error
+    except (OverflowError, ValueError) as error:
+        raise EventHashError("a number is too large, or none") from error
     if not number.is_finite():
         raise EventHashError("a number is too large, or none")
     text = f"{number:f}"

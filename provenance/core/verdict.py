@@ -69,7 +69,9 @@ class _Case:
 
     @property
     def coming_to_me(self) -> bool:
-        return self.custody.in_transit and self.custody.in_transit_to in {None, self.holder_gln}
+        if self.custody.in_transit_to is None:
+            return self.custody.in_transit and not self.mine
+        return self.custody.in_transit_to == self.holder_gln
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +240,13 @@ def _here_already(case: _Case) -> _Finding | None:
 def _take_in(case: _Case) -> _Finding | None:
     if case.question is not Question.TAKE_IN:
         return None
+    if case.coming_to_me and case.custody.in_transit_to is None:
+        return _Finding(
+            Answer.YES,
+            "This is on its way, and no receiver is named.",
+            "Compare it with the supplier's papers. If they match, record its receipt.",
+            (Act.SHIP,),
+        )
     if case.coming_to_me:
         return _Finding(
             Answer.YES, "This was sent to you.", "Take it in: record its receipt.", (Act.SHIP,)
@@ -261,10 +270,8 @@ def _not_received(case: _Case) -> _Finding | None:
     """Everything from here on asks for something that only a holder may do."""
     if not case.custody.in_transit:
         return None
-    if case.custody.in_transit_to == case.holder_gln:
-        return _Finding(
-            Answer.NO, "This is on its way to you.", "Record its receipt first.", (Act.SHIP,)
-        )
+    if case.coming_to_me:
+        return _Finding(Answer.NO, "This is on its way.", "Record its receipt first.", (Act.SHIP,))
     return _Finding(
         Answer.NO,
         "This was shipped, and not to you.",

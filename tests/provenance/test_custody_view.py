@@ -93,4 +93,7 @@ def test_documents_make_custody() -> None:
     assert broken == []
     assert (custody.owner_gln, custody.holder_gln, custody.tier) == (GLN, GLN, Tier.T3)
     assert (custody.balance, custody.content) == (Decimal(70), Decimal(100))
-    assert views(SHIPPING)[PACK].action == "OBSERVE"
+
+
+def test_a_declaration_of_error_is_no_act() -> None:
+    assert views(SHIPPING) == {}

@@ -224,6 +224,7 @@ def nested(depth: int) -> object:
         {"epcisBody": {"eventList": [{**EVENT, "ex:a": "\ud800"}]}},
         {"epcisBody": {"eventList": [{**EVENT, "ex:a": 10**400}]}},
         {"epcisBody": {"eventList": [{**EVENT, "ex:a": Decimal("1e400")}]}},
+        {"epcisBody": {"eventList": [{**EVENT, "ex:a": Decimal("sNaN")}]}},
         {"epcisBody": {"eventList": [{**EVENT, "ex:a": nested(DEPTH_MAX + 2)}]}},
     ],
 )
