@@ -1,24 +1,22 @@
 """The embedded server: shared, restarted, and never in the way of the next one."""
 
 import os
-import pwd
 import shutil
 import signal
 import subprocess
 import sys
-import tempfile
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
 
 from ops.errors import DiskFullError, FolderPermissionError, OpsError, PortTakenError
-from ops.postgres import Server, binaries, cluster, destroy_server, ensure_server, place, server
-from ops.postgres.binaries import NoBinariesError, find_binaries, read_version
-from ops.postgres.cluster import OtherVersionError, StartError
-from ops.postgres.place import ClusterGoneError, NoAccountError
+from ops.postgres import Server, cluster, destroy_server, ensure_server, place, server
+from ops.postgres.binaries import find_binaries
+from ops.postgres.cluster import OtherVersionError, StartError, StopError
+from ops.postgres.place import ClusterGoneError
 from ops.postgres.server import PasswordGoneError
+from tests.ops.servers import is_up, postmaster_of
 
 ROOT = Path(__file__).parents[2]
 # Joins, says which port, and stays until it is told to leave, or killed.
@@ -30,15 +28,6 @@ with ensure_server(Path(sys.argv[1]), profile="test") as server:
     print(server.port, flush=True)
     sys.stdin.readline()
 """
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Iterator[Path]:
-    """A home with a space in its name, below a folder that is closed to others."""
-    folder = tmp_path / "a home"
-    yield folder
-    if folder.is_dir():
-        destroy_server(folder)
 
 
 def user_of(home: Path) -> subprocess.Popen[str]:
@@ -64,26 +53,12 @@ def leave(user: subprocess.Popen[str]) -> None:
     assert user.returncode == 0
 
 
-def is_up(url: str) -> bool:
-    """Tell whether somebody answers there."""
-    try:
-        psycopg.connect(url, connect_timeout=5).close()
-    except psycopg.OperationalError:
-        return False
-    return True
-
-
 def setting(one: Server, name: str) -> str:
     """Return a setting of the running server."""
     with psycopg.connect(one.admin_url()) as connection:
         row = connection.execute("SELECT current_setting(%s)", [name]).fetchone()
     assert row is not None
     return str(row[0])
-
-
-def postmaster_of(home: Path) -> int:
-    """Return the server's process."""
-    return int((home / "postgres" / "data" / "postmaster.pid").read_text().splitlines()[0])
 
 
 def test_the_last_to_leave_stops_the_server(home: Path) -> None:
@@ -303,141 +278,46 @@ def test_a_full_disk_is_told(home: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         ensure_server(home)
 
 
-def fake_postgres(folder: Path, version: str) -> Path:
-    """Make a folder of programs that only know their version."""
-    folder.mkdir(parents=True)
-    for name in ("postgres", "initdb"):
-        (folder / name).write_text(f"#!/bin/sh\necho 'postgres (PostgreSQL) {version}'\n")
-        (folder / name).chmod(0o755)
-    return folder
-
-
-def test_the_newest_usable_server_of_the_system_is_the_second_choice(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    found = [
-        fake_postgres(tmp_path / name, version)
-        for name, version in (("a", "14.9"), ("b", "17.2 (Debian 17.2-1)"), ("c", "16beta1"))
-    ]
-    monkeypatch.setattr(binaries, "wheel_folders", lambda: iter([tmp_path / "none"]))
-    monkeypatch.setattr(binaries, "system_folders", lambda: iter(found))
-    chosen = find_binaries()
-    assert (chosen.folder, chosen.version, chosen.wheel) == (tmp_path / "b", "17.2", False)
-
-
-def test_no_server_at_all_is_told_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(binaries, "wheel_folders", lambda: iter(()))
-    monkeypatch.setattr(binaries, "system_folders", lambda: iter(()))
-    with pytest.raises(NoBinariesError, match="no PostgreSQL for") as caught:
-        find_binaries()
-    assert "install PostgreSQL 15" in caught.value.remedy
-
-
-def test_the_systems_folders_are_looked_up_in_three_ways(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    programs = fake_postgres(tmp_path / "bin", "16.1")
-    (programs / "pg_config").write_text("#!/bin/sh\necho /by/pg_config\n")
-    (programs / "pg_config").chmod(0o755)
-    monkeypatch.setenv("PATH", str(programs))
-    assert list(binaries.system_folders())[:2] == [Path("/by/pg_config"), programs]
-
-
-def test_a_program_that_cannot_run_has_no_version(tmp_path: Path) -> None:
-    programs = fake_postgres(tmp_path / "bin", "16.1")
-    (programs / "postgres").write_text("#!/nowhere\n")
-    assert read_version(programs) == ""
-
-
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
-
-
-@needs_root
-def test_root_keeps_the_cluster_where_an_unprivileged_account_reaches_it(home: Path) -> None:
-    with ensure_server(home, profile="test") as one:
-        assert (home / "postgres").is_symlink()
-        owner = (home / "postgres" / "data").stat().st_uid
-        assert owner != 0
-        assert Path(f"/proc/{postmaster_of(home)}").stat().st_uid == owner
-        url = one.admin_url()
-    assert not is_up(url)
-
-
-@needs_root
-def test_root_keeps_the_cluster_in_a_home_that_everybody_may_pass() -> None:
-    with open_folder() as folder, ensure_server(folder / "home", profile="test"):
-        assert not (folder / "home" / "postgres").is_symlink()
-        (folder / "home").chmod(0o700)
-        with pytest.raises(FolderPermissionError, match="cannot reach"):
-            ensure_server(folder / "home", profile="test")
-        (folder / "home").chmod(0o711)
-
-
-@needs_root
-def test_root_without_an_unprivileged_account_is_told(
+def test_a_server_that_does_not_answer_in_time_is_given_up(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(place, "ACCOUNTS", ("no-such-account",))
-    with pytest.raises(NoAccountError, match="does not run as root"):
+    monkeypatch.setattr(cluster, "answers", lambda *_: False)
+    monkeypatch.setattr(cluster, "START_TIMEOUT_S", 0.2)
+    with pytest.raises(StartError, match="did not answer within"):
         ensure_server(home)
 
 
-@needs_root
 @pytest.mark.slow
-def test_an_ordinary_user_keeps_the_cluster_in_the_home(monkeypatch: pytest.MonkeyPatch) -> None:
-    with open_folder() as folder:
-        account = pwd.getpwnam("nobody")
-        nobody = place.Account(uid=account.pw_uid, gid=account.pw_gid)
-        spot = place.Place(folder=folder, account=nobody)
-        programs = place.reachable_binaries(spot, find_binaries())
-        monkeypatch.setattr(server, "find_binaries", lambda: programs)
-        (folder / "a home").mkdir()
-        os.chown(folder / "a home", account.pw_uid, account.pw_gid)
-
-        def use_it_twice() -> bool:
-            for _ in range(2):
-                with ensure_server(folder / "a home", profile="test") as one:
-                    if not is_up(one.admin_url()):
-                        return False
-            return (folder / "a home" / "postgres" / "data" / "PG_VERSION").is_file()
-
-        def is_refused() -> bool:
-            try:
-                ensure_server(folder / "closed")
-            except FolderPermissionError as error:
-                return "THERIAC_HOME" in error.remedy
-            return False
-
-        assert as_account(nobody, use_it_twice)
-        (folder / "closed" / "postgres").mkdir(parents=True, mode=0o700)
-        (folder / "closed").chmod(0o777)
-        assert as_account(nobody, is_refused)
+def test_a_server_that_hangs_is_told_and_left_alone(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ensure_server(home, profile="test"):
+        monkeypatch.setattr(cluster, "START_TIMEOUT_S", 0.2)
+        monkeypatch.setattr(cluster, "answers", lambda *_: False)
+        with pytest.raises(StartError, match="runs but does not answer"):
+            ensure_server(home, profile="test")
+        pid = postmaster_of(home)
+        os.kill(pid, signal.SIGSTOP)
+        monkeypatch.setattr(cluster, "STOP_TIMEOUT_S", 0.2)
+        with pytest.raises(StopError, match="did not stop within"):
+            destroy_server(home)
+        os.kill(pid, signal.SIGCONT)
+        monkeypatch.undo()
 
 
-class open_folder:  # noqa: N801 - reads as a function
-    """A folder that everybody may pass, removed with the server in it."""
+@pytest.mark.parametrize("step", ["run", "Popen"])
+def test_programs_that_the_account_cannot_run_are_told(
+    home: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    ensure_server(home).release()
+    if step == "run":
+        shutil.rmtree(home / "postgres" / "data")
 
-    def __enter__(self) -> Path:
-        """Return the folder."""
-        self.folder = Path(tempfile.mkdtemp(prefix="theriac test "))
-        self.folder.chmod(0o711)
-        return self.folder
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
 
-    def __exit__(self, *_: object) -> None:
-        """Remove it."""
-        shutil.rmtree(self.folder)
-
-
-def as_account(account: place.Account, work: Callable[[], bool]) -> bool:
-    """Run ``work`` in a child under another account; tell whether it returned true."""
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            os.setgroups([])
-            os.setgid(account.gid)
-            os.setuid(account.uid)
-            code = 0 if work() else 1
-        finally:
-            os._exit(code)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    found = find_binaries()  # asks the programs themselves, by the call refused below
+    monkeypatch.setattr(server, "find_binaries", lambda: found)
+    monkeypatch.setattr(subprocess, step, refuse)
+    with pytest.raises(FolderPermissionError, match="cannot be run by"):
+        ensure_server(home)
