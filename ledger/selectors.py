@@ -296,7 +296,7 @@ def inclusion_proof(log: LogInfo, *, index: int, size: int) -> list[bytes]:
 
 def consistency_proof(log: LogInfo, *, old: int, new: int) -> list[bytes]:
     """Return the proof that the tree of ``new`` leaves extends that of ``old``."""
-    return list(prove_consistency(old=old, new=new, read_node=NodeReader(log, new).node))
+    return list(prove_consistency(size1=old, size2=new, read_node=NodeReader(log, new).node))
 
 
 def place_of(entry: EntryInfo) -> Place:

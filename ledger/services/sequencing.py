@@ -21,7 +21,7 @@ from ledger.core.merkle import CHAIN_START, CompactRange, covering_subtrees, lea
 from ledger.core.note import format_note, format_signature_line, parse_vkey
 from ledger.core.statement import build_header
 from ledger.errors import FrozenError
-from ledger.models import LogFreeze, Tile
+from ledger.models import LogFreeze
 from ledger.selectors import (
     TILE_WIDTH,
     Head,
@@ -131,7 +131,7 @@ class Sequencer:
         )
         if head is not None and tree.root() != head.root_hash:
             raise FrozenError(f"the stored tree of {size} leaves has another root than was signed")
-        tails = []
+        tails: list[tuple[bytes, ...]] = []
         while size:
             tails.append(tuple(reader.tile(len(tails), size // TILE_WIDTH)))
             size //= TILE_WIDTH
@@ -205,7 +205,7 @@ def _write_tiles(
     Level 0 is written when full (its tail is in the leaves); higher levels whenever they grow.
     """
     tails: list[tuple[bytes, ...]] = []
-    rows: list[Tile] = []
+    rows: list[tuple[int, int, int, bytes]] = []
     fresh, size, level = list(digests), state.tree.size, 0
     while fresh:
         tail = state.tails[level] if level < len(state.tails) else ()
@@ -216,9 +216,7 @@ def _write_tiles(
             if len(part) == TILE_WIDTH:
                 above.append(tree_root(part))
             if level > 0 or len(part) == TILE_WIDTH:
-                rows.append(
-                    Tile(log_id=log.id, level=level, tile_index=index, hashes=b"".join(part))
-                )
+                rows.append((log.id, level, index, b"".join(part)))
             index += 1
         tails.append(tuple(hashes[len(hashes) // TILE_WIDTH * TILE_WIDTH :]))
         fresh, size, level = above, size // TILE_WIDTH, level + 1
@@ -227,7 +225,7 @@ def _write_tiles(
         cursor.executemany(
             "INSERT INTO ledger_tile (log_id, level, tile_index, hashes) VALUES (%s, %s, %s, %s)"
             " ON CONFLICT (log_id, level, tile_index) DO UPDATE SET hashes = EXCLUDED.hashes",
-            [(row.log_id, row.level, row.tile_index, row.hashes) for row in rows],
+            rows,
         )
     return tuple(tails)
 

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db import IntegrityError, connections, transaction
 
 from foundation.core.actor import Actor
+from foundation.core.values import Json
 from foundation.key_providers import key_provider
 from foundation.tenancy import acting_as, current_alias
 from ledger.core.entry import EntryDraft, EntryError, build_entry
@@ -120,7 +121,8 @@ def signed_by(
 ) -> Signed:
     """Return the submission of ``drafts``, signed by ``key``; raise ``EntryRefusedError``."""
     key_id = bytes.fromhex(key.key_id)
-    entries, bad = [], []
+    entries: list[bytes] = []
+    bad: list[Json] = []
     for line, draft in enumerate(drafts):
         try:
             entries.append(

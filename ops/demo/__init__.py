@@ -1,0 +1,32 @@
+"""``./theriac demo``: the story, played on a server, a database and a channel of its own.
+
+Every party speaks HTTP with its own key; every document is written in its real format. What is
+claimed at the end was checked, most of it by a program that shares no code with the server.
+"""
+
+from argparse import ArgumentParser
+from collections.abc import Sequence
+
+from rich.console import Console
+
+from ops.demo.stage import stage
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Play the story and return the exit status; raise ``OpsError`` where the stage fails."""
+    parser = ArgumentParser(prog="theriac demo", description="Play the whole story.")
+    parser.add_argument("--no-serve", action="store_true", help="stop after the summary")
+    parser.add_argument(
+        "--tamper", action="store_true", help="edit a row as a superuser would, and find it"
+    )
+    parser.add_argument("--port", type=int, default=0, metavar="N", help="default: a free one")
+    given = parser.parse_args(arguments)
+    console = Console(highlight=False)
+    with stage(port=given.port, console=console) as set_up:
+        # Django is set up by the stage: what imports models comes after it.
+        from ops.demo.story import play  # noqa: PLC0415
+
+        proven = play(set_up, tamper=given.tamper)
+        if proven and not given.no_serve:
+            set_up.serve()
+    return 0 if proven else 1

@@ -1,0 +1,143 @@
+"""The story itself: scenes in order, each a function that checks what it shows."""
+
+import datetime as dt
+import secrets
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID, uuid4
+
+from django.utils import timezone
+
+from accounts.core.scopes import Scope
+from accounts.services import api_key_create, membership_grant, user_create
+from foundation.core.actor import PUBLIC, SYSTEM, Actor, ActorKind, Role
+from foundation.tenancy import acting_as
+from ledger.core.governance import MEMBER_ADMITTED
+from ledger.core.receipt import parse_receipt
+from ledger.selectors import entry_list
+from ledger.services import channel_create
+from ops.demo import audit
+from ops.demo.party import Party, UnexpectedAnswerError
+from ops.demo.stage import Stage
+
+# Fictitious companies; the GLNs lie in GS1's range for restricted use within a company.
+PARTIES = (
+    ("manufacturer", "Arden Pharma", "2000000000015"),
+    ("wholesaler", "Birch Wholesale", "2000000000022"),
+    ("pharmacy", "Corner Pharmacy", "2000000000039"),
+    ("hospital", "Dale Hospital", "2000000000046"),
+    ("insurer", "Elm Insurance", "2000000000053"),
+)
+
+
+@dataclass(slots=True)
+class Story:
+    """What is on stage so far, and what was proven."""
+
+    stage: Stage
+    operator: Party
+    operator_actor: Actor
+    parties: dict[str, Party] = field(default_factory=dict)
+    receipts: list[dict[str, Any]] = field(default_factory=list)
+    proven: list[str] = field(default_factory=list)
+
+    def keep_receipt(self, body: dict[str, Any]) -> None:
+        """Keep the promise of a write, as every member should."""
+        self.receipts.append({name: body[name] for name in ("receipt", "sig", "entry_ids")})
+
+    def prove(self, sentence: str) -> None:
+        """Note what a scene has shown."""
+        self.proven.append(sentence)
+        self.stage.console.print(f"  [green]✓[/green] {sentence}")
+
+    def scene(self, title: str) -> None:
+        """Announce a scene."""
+        self.stage.console.print(f"\n[bold]{title}[/bold]")
+
+
+def play(stage: Stage, *, tamper: bool) -> bool:
+    """Play every scene; print what was proven; return whether all of it held."""
+    try:
+        story = _open(stage)
+        _admit(story)
+        prove_admissions(story)
+        audit.verify_everything(story)
+        if tamper:
+            audit.tamper_and_find(story)
+    except (UnexpectedAnswerError, audit.NotProvenError) as error:
+        stage.console.print(f"\n[red]✗ {error}[/red]", markup=True)
+        return False
+    log_in_for(story, "operator@theriac.example", Role.OPERATOR)
+    stage.console.rule("proven")
+    for sentence in story.proven:
+        stage.console.print(f"  ✓ {sentence}")
+    return True
+
+
+def _open(stage: Stage) -> Story:
+    """Open the channel, as its operator does on the operator's own machine."""
+    now = timezone.now()
+    operator_id = uuid4()
+    log = channel_create(operator_id=operator_id, operator_name="Theriac operator", now=now)
+    actor = Actor(
+        kind=ActorKind.ORGANISATION,
+        organisation_id=operator_id,
+        roles=frozenset({Role.OPERATOR, Role.ADMIN}),
+        scopes=frozenset(Scope),
+    )
+    stage.console.print(f"channel {log.origin}\nvkey    {log.vkey}")
+    operator = Party("operator", operator_id, "", _api_key(actor, now), stage.port)
+    return Story(stage, operator, actor)
+
+
+def _admit(story: Story) -> None:
+    """Let the operator admit five organisations, each with a key in the log."""
+    story.scene("Five organisations that do not trust each other join one log")
+    for kind, name, gln in PARTIES:
+        organisation_id = uuid4()
+        answer = story.operator.expect(
+            201,
+            "POST",
+            "/api/v1/organisations",
+            {"id": str(organisation_id), "name": name, "kind": kind, "gln": gln},
+        )
+        story.keep_receipt(answer.json())
+        audit.wait_until_sequenced(organisation_id)
+        actor = Actor(
+            kind=ActorKind.ORGANISATION,
+            organisation_id=organisation_id,
+            roles=frozenset({Role.ADMIN}),
+            scopes=frozenset(Scope),
+        )
+        key = _api_key(actor, timezone.now())
+        story.parties[kind] = Party(name, organisation_id, gln, key, story.stage.port)
+        seen = story.parties[kind].expect(200, "GET", "/api/v1/me").json()
+        if UUID(str(seen["organisation"]["id"])) != organisation_id:
+            raise audit.NotProvenError(f"{name} is not who its key says")
+    story.prove("5 organisations were admitted by entries in the log; each has a key of its own")
+
+
+def _api_key(actor: Actor, now: dt.datetime) -> str:
+    _, key = api_key_create(actor=actor, name="demo", scopes=sorted(Scope), now=now)
+    return key
+
+
+def prove_admissions(story: Story) -> None:
+    """Prove an admission to somebody who has no account, and show that a changed byte fails."""
+    story.scene("Anyone checks one act, offline")
+    receipt = parse_receipt(story.receipts[-1])
+    with acting_as(PUBLIC):
+        entries = entry_list(kinds=[MEMBER_ADMITTED])
+    last = entries[-1]
+    if receipt.promise.root != last.entry_id:
+        raise audit.NotProvenError("the receipt promises another entry than the log holds")
+    audit.prove_entry(story, last.entry_id.hex(), "the insurer's admission")
+
+
+def log_in_for(story: Story, email: str, role: Role) -> None:
+    """Make a person of the operator who can log in to the pages, and note the password."""
+    password = secrets.token_urlsafe(12)
+    now = timezone.now()
+    user_id = user_create(actor=SYSTEM, email=email, password=password, is_staff=True, now=now)
+    membership_grant(actor=story.operator_actor, user_id=user_id, roles=frozenset({role}), now=now)
+    story.stage.log_ins.append(f"{email}  {password}")
