@@ -1,0 +1,138 @@
+"""The bodies of accounts' addresses: read strictly, and described for the documentation."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rest_framework import serializers
+
+from accounts.core.credential import EVIDENCE_LENGTH_MAX, CredentialType
+from accounts.core.organisation import OrganisationKind
+from accounts.core.scopes import Scope
+from foundation.core.actor import Role
+from foundation.core.problem import BadInputError
+
+ADMITTED_KINDS = [kind.value for kind in OrganisationKind if kind != OrganisationKind.OPERATOR]
+
+
+class Strict(serializers.Serializer[Any]):
+    """An object whose members are all known: a misspelt one is not skipped."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Return the values; raise ``BadInputError`` for an unknown member."""
+        if isinstance(data, Mapping):
+            unknown = sorted(str(name) for name in data.keys() - self.fields.keys())
+            if unknown:
+                raise BadInputError(f"there is no member {unknown[0][:64]!a}", path=unknown[0])
+        return super().to_internal_value(data)
+
+    def checked(self) -> dict[str, Any]:
+        """Return the values; raise ``BadInputError`` whose ``errors`` name each bad member."""
+        if not self.is_valid():
+            errors: Mapping[str, Any] = self.errors
+            raise BadInputError(
+                f"{len(errors)} members have a value they may not have",
+                errors=[{"path": name, "detail": _text(found)} for name, found in errors.items()],
+            )
+        return dict(self.validated_data)
+
+
+def _text(found: Any) -> str:
+    """Return the first message of what may be nested by index."""
+    while isinstance(found, (Mapping, list)) and found:
+        found = next(iter(found.values())) if isinstance(found, Mapping) else found[0]
+    return str(found)
+
+
+class OrganisationOut(serializers.Serializer[Any]):
+    """A member of the channel."""
+
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    kind = serializers.ChoiceField([kind.value for kind in OrganisationKind])
+    gln = serializers.CharField(allow_null=True)
+    npi = serializers.CharField(allow_null=True)
+
+
+class OrganisationIn(Strict):
+    """An organisation to admit; its id is made here unless given."""
+
+    id = serializers.UUIDField(required=False)
+    name = serializers.CharField(max_length=200)
+    kind = serializers.ChoiceField(ADMITTED_KINDS)
+    gln = serializers.CharField(required=False, max_length=13)
+
+
+class CredentialIn(Strict):
+    """A credential that the caller's organisation verified."""
+
+    holder_id = serializers.UUIDField()
+    type = serializers.ChoiceField([type_.value for type_ in CredentialType])
+    value = serializers.CharField(max_length=64, trim_whitespace=False)
+    evidence = serializers.CharField(max_length=EVIDENCE_LENGTH_MAX)
+    valid_from = serializers.DateField()
+    expires_on = serializers.DateField(required=False)
+
+
+class ReceiptOut(serializers.Serializer[Any]):
+    """The ledger's signed promise."""
+
+    receipt = serializers.DictField()
+    sig = serializers.CharField()
+    entry_ids = serializers.ListField(child=serializers.CharField())
+
+
+class AdmissionOut(ReceiptOut):
+    """Whom the receipt admits."""
+
+    organisation_id = serializers.UUIDField()
+
+
+class MembershipOut(serializers.Serializer[Any]):
+    """What the caller may do in one organisation."""
+
+    organisation_id = serializers.UUIDField()
+    organisation_name = serializers.CharField()
+    roles = serializers.ListField(child=serializers.ChoiceField([role.value for role in Role]))
+
+
+class MeOut(serializers.Serializer[Any]):
+    """Who is asking."""
+
+    kind = serializers.CharField()
+    organisation = OrganisationOut(allow_null=True)
+    person_id = serializers.UUIDField(allow_null=True)
+    api_key_id = serializers.UUIDField(allow_null=True)
+    roles = serializers.ListField(child=serializers.ChoiceField([role.value for role in Role]))
+    scopes = serializers.ListField(child=serializers.ChoiceField([s.value for s in Scope]))
+
+
+class ApiKeyIn(Strict):
+    """An API key to make."""
+
+    name = serializers.CharField(max_length=100)
+    scopes = serializers.ListField(
+        child=serializers.ChoiceField([scope.value for scope in Scope]), min_length=1
+    )
+    expires_at = serializers.DateTimeField(required=False)
+    networks = serializers.ListField(
+        child=serializers.CharField(max_length=43), required=False, max_length=50
+    )
+
+
+class ApiKeyOut(serializers.Serializer[Any]):
+    """An API key without its secret."""
+
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    prefix = serializers.CharField()
+    scopes = serializers.ListField(child=serializers.CharField())
+    networks = serializers.ListField(child=serializers.CharField())
+    created_at = serializers.DateTimeField()
+    expires_at = serializers.DateTimeField(allow_null=True)
+    revoked_at = serializers.DateTimeField(allow_null=True)
+
+
+class ApiKeyMadeOut(ApiKeyOut):
+    """A new API key; ``key`` stands in the first answer only."""
+
+    key = serializers.CharField(required=False)

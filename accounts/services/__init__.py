@@ -1,0 +1,34 @@
+"""All writes of accounts."""
+
+from accounts.services.api_keys import api_key_actor, api_key_create, api_key_revoke
+from accounts.services.organisations import (
+    CredentialTakenError,
+    OrganisationExistsError,
+    credential_verify,
+    organisation_admit,
+)
+from accounts.services.people import (
+    EmailTakenError,
+    WeakPasswordError,
+    membership_grant,
+    membership_revoke,
+    user_create,
+)
+from accounts.services.projection import operator_project, organisations_project
+
+__all__ = [
+    "CredentialTakenError",
+    "EmailTakenError",
+    "OrganisationExistsError",
+    "WeakPasswordError",
+    "api_key_actor",
+    "api_key_create",
+    "api_key_revoke",
+    "credential_verify",
+    "membership_grant",
+    "membership_revoke",
+    "operator_project",
+    "organisation_admit",
+    "organisations_project",
+    "user_create",
+]

@@ -1,0 +1,2 @@
+DROP FUNCTION system_fn.accounts_verifies();
+DROP FUNCTION system_fn.accounts_operates();

@@ -1,0 +1,19 @@
+"""Addresses of accounts, relative to ``/api/v1/``."""
+
+from django.urls import path
+
+from accounts.api.rest import (
+    ApiKeysView,
+    ApiKeyView,
+    CredentialsView,
+    MeView,
+    OrganisationsView,
+)
+
+urlpatterns = [
+    path("organisations", OrganisationsView.as_view(), name="organisations"),
+    path("credentials", CredentialsView.as_view(), name="credentials"),
+    path("me", MeView.as_view(), name="me"),
+    path("api-keys", ApiKeysView.as_view(), name="api-keys"),
+    path("api-keys/<uuid:api_key_id>", ApiKeyView.as_view(), name="api-key"),
+]
