@@ -132,7 +132,11 @@ def test_the_demo_says_where_it_is_not(
 
 
 def test_an_env_file_is_read_and_never_executed() -> None:
-    text = "# a comment\n\nA=1\nexport B = 'two words' \nC=\"$HOME `ls`\"\nEMPTY=\nE=a=b\nF='\n"
+    lines = [
+        *("# a comment", "", "A=1", "export B = 'two words' ", 'C="$HOME `ls`"'),
+        *("EMPTY=", "E=a=b", "F='"),
+    ]
+    text = "\n".join(lines)
     assert read_env_file(text) == {
         "A": "1",
         "B": "two words",
