@@ -29,9 +29,9 @@ FactValue = bool | int | str | tuple[str, ...]
 
 _TOKEN = re.compile(
     r"""\s+
-    |(?P<name>[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*)(?P<call>\s*\()?(?P<quote>['"])?
+    |(?P<name>[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*)(?:(?P<call>\s*\()|(?P<quote>['"]))?
     |(?P<int>[0-9]+)(?P<tail>[.A-Za-z_])?
-    |(?P<text>'[ !#-&(-\[\]-~]*'|"[ !#-&(-\[\]-~]*")
+    |(?P<text>'[ !#-&(-\[\]-~]*'|"[ !#-&(-\[\]-~]*")(?!['"])
     |(?P<sign>&&|\|\||==|!=|<=|>=|[<>!+*(),?:\[\]-])""",
     re.VERBOSE,
 )
@@ -142,7 +142,7 @@ def second_opinion(guard: Guard, values: Mapping[str, FactValue]) -> bool | Guar
         at[last] = list(value) if isinstance(value, tuple) else value
     try:
         answer = rust_cel.compile(guard.text).execute(nested)
-    except (ValueError, TypeError, KeyError, ArithmeticError, RuntimeError):
+    except (ValueError, TypeError, LookupError, ArithmeticError, RuntimeError):
         return GuardFault("the guard fails on these facts")
     return answer if isinstance(answer, bool) else GuardFault("the answer is not true or false")
 
@@ -188,6 +188,8 @@ def _check_name(match: re.Match[str], types: Mapping[str, FactType], facts: set[
             raise CelError(f"character {match.start() + 1}: {function[:40]} is not in the profile")
         if function == "size" and types.get(subject) is not FactType.STRINGS:
             raise CelError(f"character {match.start() + 1}: only a list's size, as list.size()")
+    if subject == "null":
+        raise CelError(f"character {match.start() + 1}: null is not in the profile")
     if "." in subject:
         if subject not in types:
             raise CelError(f"character {match.start() + 1}: {subject[:40]} is not a declared fact")

@@ -162,7 +162,7 @@ def _read_object(kind: Any, members: dict[str, Any], value: object) -> object:
     if not isinstance(value, dict):
         raise _FaultsError([("", "not an object")])
     unknown = [name for name in value if name not in members]
-    faults = [(f".{ascii(name)[1:41]}", "no such member") for name in unknown]
+    faults = [(f".{ascii(name)[1:-1][:40]}", "no such member") for name in unknown]
     read: dict[str, object] = {}
     for name, (field, required, reader) in members.items():
         if name in value:
@@ -189,7 +189,7 @@ def _read_mapping(reader: Reader, value: object) -> object:
         raise _FaultsError([("", "not an object")])
     faults: list[tuple[str, str]] = []
     read = {
-        name: _read_step(reader, item, f".{ascii(name)[1:41]}", faults)
+        name: _read_step(reader, item, f".{ascii(name)[1:-1][:40]}", faults)
         for name, item in value.items()
     }
     if faults:

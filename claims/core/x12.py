@@ -17,6 +17,7 @@ from foundation.core.problem import BadInputError
 SIZE_MAX = 16 * 2**20
 SEGMENTS_MAX = 250_000
 ELEMENTS_MAX = 100
+SEGMENT_LENGTH_MAX = 10_000
 ISA_LENGTH = 106
 ISA_VERSION = "00501"
 # Places of the sixteen element separators in ISA.
@@ -241,6 +242,8 @@ def _split(text: str, at: int, delimiters: Delimiters) -> tuple[list[Segment], i
             raise X12Error("the interchange ends without IEA", position=position)
         if position > SEGMENTS_MAX:
             raise X12Error(f"more than {SEGMENTS_MAX} segments", position=position)
+        if end - start > SEGMENT_LENGTH_MAX:
+            raise X12Error(f"more than {SEGMENT_LENGTH_MAX} characters", position=position)
         name, *elements = text[start:end].split(delimiters.element)
         if _SEGMENT_ID.fullmatch(name) is None or len(elements) > ELEMENTS_MAX:
             raise X12Error("a segment without a name, or too long", position=position)

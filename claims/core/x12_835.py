@@ -123,8 +123,11 @@ def remit_claim(
         raise RemittanceError(f"claim {decision.claim_id} pends; there is nothing to remit")
     lines = tuple(
         RemittedLine(
-            product=("N4" if line.procedure_code is None else "HC", line.product_code)
-            + line.modifiers,
+            product=(
+                "N4" if line.procedure_code is None else "HC",
+                line.product_code,
+                *line.modifiers,
+            ),
             charge_amount=decided.billed_amount,
             paid_amount=decided.paid_amount,
             units=line.units,

@@ -103,10 +103,7 @@ class _Reader:
     def take(self, segment: Segment) -> None:
         """Read one more segment; what is wrong with it is noted."""
         try:
-            if segment.id in _HANDLERS:
-                _HANDLERS[segment.id](self, segment)
-            elif segment.id not in _IGNORED:
-                raise ElementError("not a segment of an 837P", code=UNEXPECTED)
+            _HANDLERS.get(segment.id, _other_segment)(self, segment)
         except ElementError as fault:
             self.fault(segment, fault)
 
@@ -353,6 +350,12 @@ def _reference(reader: _Reader, segment: Segment) -> None:
     if draft is reader.claim and member != "prior_authorization":
         raise ElementError("belongs to a line", element=1, element_code=INVALID_CODE)
     draft.members[member] = required(segment, 2)
+
+
+def _other_segment(reader: _Reader, segment: Segment) -> None:
+    del reader
+    if segment.id not in _IGNORED:
+        raise ElementError("not a segment of an 837P", code=UNEXPECTED)
 
 
 def _other_payment(reader: _Reader, segment: Segment) -> None:
