@@ -51,4 +51,5 @@ def _place(error: BaseException) -> str:
     if trace is None:
         return ""
     code = trace.tb_frame.f_code
-    return f"{code.co_filename.rsplit('/', 2)[-1]}:{code.co_name}:{trace.tb_lineno}"
+    file = "/".join(code.co_filename.split("/")[-2:])
+    return f"{file}:{code.co_name}:{trace.tb_lineno}"
