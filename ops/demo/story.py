@@ -139,5 +139,11 @@ def log_in_for(story: Story, email: str, role: Role) -> None:
     password = secrets.token_urlsafe(12)
     now = timezone.now()
     user_id = user_create(actor=SYSTEM, email=email, password=password, is_staff=True, now=now)
-    membership_grant(actor=story.operator_actor, user_id=user_id, roles=frozenset({role}), now=now)
+    membership_grant(
+        actor=SYSTEM,
+        user_id=user_id,
+        organisation_id=story.operator.organisation_id,
+        roles=[role],
+        now=now,
+    )
     story.stage.log_ins.append(f"{email}  {password}")
