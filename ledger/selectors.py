@@ -178,6 +178,21 @@ def entry_get(entry_id: bytes) -> EntryInfo:
     )
 
 
+def submission_of(entry_id: bytes) -> tuple[bytes, list[bytes]]:
+    """Return the header leaf of an entry's submission, and the ids of all its entries in order.
+
+    Raise ``UnknownEntryError``.
+    """
+    row = Entry.objects.select_related("submission").filter(entry_id=entry_id).first()
+    if row is None:
+        raise UnknownEntryError("no entry has this id")
+    header = build_header(
+        statement_bytes=bytes(row.submission.statement), signature=bytes(row.submission.signature)
+    )
+    ids = Entry.objects.filter(submission_id=row.submission_id).order_by("position")
+    return header, [bytes(each) for each in ids.values_list("entry_id", flat=True)]
+
+
 def entry_list(
     *, kinds: Sequence[str], organisation_id: UUID | None = None, limit: int = 1000
 ) -> list[EntryInfo]:

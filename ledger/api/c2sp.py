@@ -12,6 +12,7 @@ from foundation.tenancy import acting_as
 from ledger.core.tiles import TILE_WIDTH, TileError, encode_bundle, parse_tile_path
 from ledger.errors import NotSequencedError
 from ledger.selectors import Head, LogInfo, NodeReader, checkpoint_latest, leaf_data, log_get
+from ledger.services.proofs import proof_bundle, tlog_proof
 
 TEXT = "text/plain; charset=utf-8"
 BYTES = "application/octet-stream"
@@ -55,6 +56,19 @@ def tile(request: HttpRequest, channel: str, path: str) -> HttpResponse:  # noqa
             data = b"".join(hashes[: wanted.width])
     response = HttpResponse(data, content_type=BYTES)
     response["Cache-Control"] = _IMMUTABLE
+    return response
+
+
+@require_safe
+def proof(request: HttpRequest, channel: str, entry_id: str) -> HttpResponse:
+    """Return the one-file proof of an entry: a JSON bundle, or C2SP's with Accept: text/plain."""
+    with acting_as(PUBLIC):
+        log_get(channel)
+    wanted = bytes.fromhex(entry_id)
+    if request.headers.get("Accept", "").startswith("text/plain"):
+        return HttpResponse(tlog_proof(wanted), content_type=TEXT)
+    response = HttpResponse(proof_bundle(wanted), content_type="application/json")
+    response["Content-Disposition"] = f'attachment; filename="{entry_id[:16]}.theriac.json"'
     return response
 
 

@@ -9,7 +9,12 @@ from uuid import UUID, uuid4
 from django.utils import timezone
 
 from accounts.core.scopes import Scope
-from accounts.services import api_key_create, membership_grant, user_create
+from accounts.services import (
+    api_key_create,
+    membership_grant,
+    operator_project,
+    user_create,
+)
 from foundation.core.actor import PUBLIC, SYSTEM, Actor, ActorKind, Role
 from foundation.tenancy import acting_as
 from ledger.core.governance import MEMBER_ADMITTED
@@ -85,6 +90,7 @@ def _open(stage: Stage) -> Story:
         roles=frozenset({Role.OPERATOR, Role.ADMIN}),
         scopes=frozenset(Scope),
     )
+    operator_project(actor=actor)
     stage.console.print(f"channel {log.origin}\nvkey    {log.vkey}")
     operator = Party("operator", operator_id, "", _api_key(actor, now), stage.port)
     return Story(stage, operator, actor)
