@@ -25,7 +25,7 @@ from claims.core.decision import (
 )
 from claims.core.edits import DRUG_CATEGORY, NO_CATEGORY, LineCase, check_line, prior_line
 from claims.core.facts import Accumulators, Facts, LineEvidence, PriorLine
-from claims.core.guard_facts import guard_facts
+from claims.core.guard_facts import NO_LIMIT_UNITS, guard_facts
 from claims.core.kernel import Adjustment, check_line_balance, price_line
 from claims.core.model import Claim, ClaimLine, check_claim
 from claims.core.money import ZERO, minor_units
@@ -152,8 +152,7 @@ def line_facts(
     )
     if fee is not None:
         values["fee.amount"] = minor_units(fee.amount)
-        if fee.mue_units is not None:
-            values["fee.mue"] = fee.mue_units
+        values["fee.mue"] = NO_LIMIT_UNITS if fee.mue_units is None else fee.mue_units
     return {name: value for name, value in values.items() if name in contract.profile.types}
 
 

@@ -11,6 +11,9 @@ from claims.core.cel_profile import FactType, FactValue
 from claims.core.model import Claim, ClaimLine
 from claims.core.money import minor_units
 
+# ``fee.mue`` where the fee schedule lists the code without a limit: more units than a line can say.
+NO_LIMIT_UNITS = 10**9
+
 FACT_TYPES: Mapping[str, FactType] = {
     "claim.days_to_receipt": FactType.INT,
     "claim.diagnoses": FactType.STRINGS,

@@ -69,7 +69,8 @@ def test_a_value_of_another_type_is_a_fault(kind: type, value: object, fault: st
 
 
 def test_facts_of_a_contract_are_named_by_strings_with_known_types() -> None:
-    for wrong in ([], {1: "int"}, {"line.units": "float"}):
+    wrongs: list[object] = [[], {1: "int"}, {"line.units": "float"}]
+    for wrong in wrongs:
         with pytest.raises(CodecError) as caught:
             parse_as(Terms, {**world.terms_json(), "facts": wrong})
         assert len(caught.value.faults) == 1
