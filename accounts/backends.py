@@ -1,5 +1,6 @@
 """Log-in by e-mail and password. Rights come from memberships, so it grants none."""
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -7,7 +8,7 @@ from django.contrib.auth.backends import BaseBackend
 from django.contrib.auth.hashers import make_password
 from django.http import HttpRequest
 
-from accounts.core.identifiers import IdentifierError
+from accounts.core.identifiers import IdentifierError, parse_email
 from accounts.models import User
 from foundation.core.actor import AUTHENTICATION
 from foundation.tenancy import acting_as
@@ -42,3 +43,17 @@ class EmailBackend(BaseBackend):
         """Return the active user of a session, or ``None``."""
         with acting_as(AUTHENTICATION):
             return User.objects.filter(id=user_id, is_active=True).first()
+
+
+def attempted_email(request: HttpRequest, credentials: Mapping[str, Any] | None) -> str:
+    """Return the address that somebody tries to log in with, for ``AXES_USERNAME_CALLABLE``.
+
+    In one spelling, whatever the form calls its field: else capitals would start a new count of
+    failures, and Django's form, whose field is ``username``, would not be counted at all.
+    """
+    sent = credentials or request.POST
+    text = sent.get("username") or sent.get(User.USERNAME_FIELD)
+    try:
+        return parse_email(str(text or ""))
+    except IdentifierError:
+        return ""

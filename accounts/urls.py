@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from accounts.api import openapi  # noqa: F401 - tells the documentation how to authenticate
 from accounts.api.rest import (
     ApiKeysView,
     ApiKeyView,

@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
@@ -78,7 +79,8 @@ class World:
 
 
 @pytest.fixture(autouse=True)
-def _quick_hasher(settings: Settings) -> None:
+def _quick_hasher_and_no_static_files(settings: Settings, tmp_path: Path) -> None:
+    settings.STATIC_ROOT = tmp_path
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
