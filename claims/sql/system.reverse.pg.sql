@@ -1,0 +1,1 @@
+DROP FUNCTION system_fn.claims_insurer_of(text);
