@@ -184,9 +184,10 @@ USE_I18N = False
 USE_TZ = True
 
 STATIC_URL = "/static/"
-STATIC_ROOT = THERIAC_HOME / "static"
+# Unset, files are served from where they lie; set, from what `collectstatic` gathered there.
+STATIC_ROOT = env_str("STATIC_ROOT") or None
 STATICFILES_DIRS = [BASE_DIR / "web" / "static"]
-WHITENOISE_USE_FINDERS = True
+WHITENOISE_USE_FINDERS = STATIC_ROOT is None
 WHITENOISE_AUTOREFRESH = DEBUG
 
 # The parsers of ours limit bodies before reading them; Django's own limit is the outer wall.

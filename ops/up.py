@@ -24,7 +24,6 @@ def up(*, port: int) -> int:
     """Serve until stopped: database, migrations, web, sequencer, relay. Raises ``OpsError``."""
     check_port(port)
     home = theriac_home()
-    (home / "static").mkdir(parents=True, exist_ok=True)
     with database_environment(os.environ, home) as environment:
         _migrate(environment, own=has_own_database(os.environ))
         _say(f"http://{HOST}:{port}/  (Ctrl-C stops)")

@@ -60,7 +60,6 @@ def stage(*, port: int, console: Console) -> Iterator[Stage]:
     home = theriac_home() / "demo"
     folder = home / run
     folder.mkdir(mode=0o700, parents=True)
-    (folder / "static").mkdir()
     port = port or _free_port()
     check_port(port)
     console.print("Starting PostgreSQL …")
