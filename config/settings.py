@@ -147,6 +147,8 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = "/admin/login/"
 AXES_FAILURE_LIMIT = 5
+AXES_USERNAME_CALLABLE = "accounts.backends.attempted_email"
+AXES_CLIENT_IP_CALLABLE = "accounts.authentication.client_ip"
 AXES_COOLOFF_TIME = 0.25  # hours
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 

@@ -9,7 +9,7 @@ import time
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 import psycopg
@@ -18,11 +18,10 @@ from foundation.core.actor import PUBLIC
 from foundation.tenancy import acting_as
 from ledger.core.canonical import canonical_bytes
 from ledger.selectors import current_log, key_list
+from ops.demo.cast import Story
+from ops.demo.party import Party
 from ops.environment import ROOT
 from ops.up import MANAGE
-
-if TYPE_CHECKING:
-    from ops.demo.story import Story
 
 SEQUENCED_TIMEOUT_S = 30.0
 VERIFIER = ROOT / "ledger" / "verifier" / "theriac_verify.py"
@@ -43,11 +42,11 @@ def wait_until_sequenced(organisation_id: UUID) -> None:
     raise NotProvenError("the sequencer gave no place within half a minute")
 
 
-def prove_entry(story: "Story", entry_id: str, what: str) -> None:
+def prove_entry(story: Story, entry_id: str, what: str) -> None:
     """Fetch an entry's proof without an account, and check it with PyNaCl alone."""
     with acting_as(PUBLIC):
         log = current_log()
-    anyone = type(story.operator)("anyone", UUID(int=0), "", "", story.stage.port)
+    anyone = Party("anyone", UUID(int=0), "", "", story.stage.port)
     bundle = anyone.expect(200, "GET", f"/log/{log.name}/proof/{entry_id}").body
     path = story.stage.folder / f"{entry_id[:12]}.json"
     path.write_bytes(bundle)
@@ -63,7 +62,7 @@ def prove_entry(story: "Story", entry_id: str, what: str) -> None:
         raise NotProvenError("the standalone verifier took a proof with a changed byte")
 
 
-def verify_everything(story: "Story") -> None:
+def verify_everything(story: Story) -> None:
     """Verify the log in the database, then its export, then the export against receipts."""
     story.scene("The auditor checks everything, first here, then without us")
     verdict = ledger_verify()
@@ -87,7 +86,7 @@ def verify_everything(story: "Story") -> None:
     )
 
 
-def tamper_and_find(story: "Story") -> None:
+def tamper_and_find(story: Story) -> None:
     """Change one row as a superuser would, and let the verifier name it."""
     story.scene("Somebody with a superuser's hands edits one row")
     with psycopg.connect(story.stage.admin_url, autocommit=True) as superuser:
@@ -116,7 +115,7 @@ def ledger_verify() -> dict[str, Any]:
     return found
 
 
-def standalone(story: "Story", words: list[str]) -> subprocess.CompletedProcess[str]:
+def standalone(story: Story, words: list[str]) -> subprocess.CompletedProcess[str]:
     """Run the standalone verifier where nothing but Python and PyNaCl can be imported."""
     alone = story.stage.folder / "pynacl-alone"
     if not alone.exists():
@@ -144,7 +143,7 @@ def _link_pynacl(folder: Path) -> None:
             (folder / source.name).symlink_to(source)
 
 
-def _receipt_files(story: "Story") -> list[Path]:
+def _receipt_files(story: Story) -> list[Path]:
     folder = story.stage.folder / "receipts"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()

@@ -1,5 +1,7 @@
 """Readiness: what is in the way is named, and nothing more."""
 
+from typing import Self
+
 import pytest
 from django.conf import LazySettings
 from django.db import OperationalError
@@ -72,7 +74,7 @@ def test_an_unsafe_database_is_named(
     said: str,
 ) -> None:
     class Cursor:
-        def __enter__(self) -> "Cursor":
+        def __enter__(self) -> Self:
             return self
 
         def __exit__(self, *_: object) -> None: ...

@@ -1,0 +1,162 @@
+"""The sequencer: one leads, another takes over, and stored bytes that changed freeze the log."""
+
+import datetime as dt
+import time
+from uuid import uuid4
+
+import pytest
+from django.core.management import call_command
+from django.db import IntegrityError, connections
+
+from foundation.core.actor import PUBLIC, SYSTEM
+from foundation.tenancy import SYSTEM_ALIAS, acting_as
+from ledger import selectors
+from ledger.core.entry import EntryDraft
+from ledger.core.proof import check_consistency
+from ledger.errors import FrozenError
+from ledger.management.commands import sequencer as command
+from ledger.models import Checkpoint, Leaf, LogFreeze
+from ledger.services import Sequencer, submission_append
+from ledger.services.verification import log_verify
+from tests.conftest import NOW, Channel
+from tests.database import Databases
+
+
+def write(channel: Channel, count: int = 1) -> None:
+    drafts = [
+        EntryDraft(kind="test.thing.done.v1", id=uuid4(), body={"n": number})
+        for number in range(count)
+    ]
+    submission_append(actor=channel.operator, entries=drafts, now=NOW)
+
+
+def test_tiles_and_proofs_hold_across_every_border(fresh_db: Channel) -> None:
+    sizes = [2]
+    for count in (100, 150, 1, 1, 1, 255, 256, 300):
+        write(fresh_db, count)
+        sizes.append(sizes[-1] + fresh_db.sequence())
+    # Another sequencer starts from what is stored, not from what the first remembers.
+    write(fresh_db)
+    sizes.append(sizes[-1] + Sequencer(fresh_db.log).flush(now=NOW))
+    assert log_verify().faults == ()
+    with acting_as(PUBLIC):
+        heads = [selectors.checkpoint_at(fresh_db.log, size) for size in sizes]
+        for old in heads:
+            for new in heads:
+                if old.size <= new.size:
+                    check_consistency(
+                        size1=old.size,
+                        size2=new.size,
+                        root1=old.root_hash,
+                        root2=new.root_hash,
+                        proof=selectors.consistency_proof(fresh_db.log, old=old.size, new=new.size),
+                    )
+
+
+def test_a_sequencer_with_a_stale_head_loses_and_recovers(fresh_db: Channel) -> None:
+    other = Sequencer(fresh_db.log)
+    write(fresh_db)
+    assert other.flush(now=NOW) == 2
+    write(fresh_db)
+    # The first one remembers an older head; it reads the newer one before it goes on.
+    assert fresh_db.sequence() == 2
+    assert log_verify().faults == ()
+
+
+def test_a_head_has_one_successor(fresh_db: Channel) -> None:
+    write(fresh_db)
+    fresh_db.sequence()
+    with acting_as(SYSTEM):
+        row = Checkpoint.objects.get(size=4)
+    row.pk, row.size = None, 5
+    with pytest.raises(IntegrityError, match="checkpoint_no_fork"), acting_as(SYSTEM):
+        row.save(force_insert=True)
+    leaf = {"log_id": fresh_db.log.id, "log_index": 3, "submission_id": 1, "position": 9}
+    with pytest.raises(IntegrityError), acting_as(SYSTEM):
+        Leaf.objects.create(leaf_hash=bytes(32), chain_hash=bytes(32), **leaf)
+
+
+def test_one_leads_until_its_connection_ends(fresh_db: Channel) -> None:
+    first = Sequencer(fresh_db.log)
+    assert first.lead()
+    with connections[SYSTEM_ALIAS].cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted")
+        assert cursor.fetchone() == (1,)
+    first.resign()
+    connections[SYSTEM_ALIAS].close()
+
+
+@pytest.mark.parametrize("table", ["entry", "leaf"])
+def test_changed_bytes_are_never_signed(
+    fresh_db: Channel, databases: Databases, table: str
+) -> None:
+    write(fresh_db)
+    if table == "leaf":
+        fresh_db.sequence()
+    with databases.superuser() as superuser:
+        superuser.execute(f"ALTER TABLE ledger_{table} DISABLE TRIGGER refuse_change")
+        change = (
+            "content = overlay(content placing 'X' from 60)"
+            if table == "entry"
+            else "leaf_hash = sha256('x')"
+        )
+        where = "kind LIKE 'test.%'" if table == "entry" else "log_index = 3"
+        changed = superuser.execute(f"UPDATE ledger_{table} SET {change} WHERE {where}")
+        assert changed.rowcount == 1
+    write(fresh_db)
+    with pytest.raises(FrozenError):
+        Sequencer(fresh_db.log).flush(now=NOW)
+    with acting_as(SYSTEM):
+        assert LogFreeze.objects.count() == 1
+    with pytest.raises(FrozenError):
+        fresh_db.sequence()
+    with pytest.raises(FrozenError):
+        write(fresh_db)
+    with acting_as(PUBLIC):
+        head = selectors.checkpoint_latest(fresh_db.log)
+        assert head is not None
+        assert head.size == (2 if table == "entry" else 4)
+
+
+def test_the_command_flushes_once(fresh_db: Channel) -> None:
+    write(fresh_db)
+    call_command("sequencer", "--once")
+    assert fresh_db.sequence() == 0
+    connections[SYSTEM_ALIAS].close()
+
+
+def test_the_command_waits_where_there_is_nothing_to_lead(
+    fresh_db: Channel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert fresh_db.log.id
+    naps: list[float] = []
+    running = command.Command()
+
+    def nap(seconds: float) -> None:
+        naps.append(seconds)
+        running.stopping = True
+
+    monkeypatch.setattr(time, "sleep", nap)
+    monkeypatch.setattr(Sequencer, "lead", lambda _: False)
+    call_command(running)
+    assert naps == [command.STAND_BY_S]
+
+
+def test_the_command_waits_out_trouble(fresh_db: Channel, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(fresh_db)
+    naps: list[float] = []
+    running = command.Command()
+
+    def nap(seconds: float) -> None:
+        naps.append(seconds)
+        running.stopping = len(naps) == 2
+
+    def refuse(_: Sequencer, *, now: dt.datetime) -> int:
+        raise FrozenError(str(now))
+
+    monkeypatch.setattr(time, "sleep", nap)
+    with monkeypatch.context() as patch:
+        patch.setattr(Sequencer, "flush", refuse)
+        call_command(running)
+    assert naps == [command.TROUBLE_S, command.TROUBLE_S]
+    assert fresh_db.sequence() == 2
