@@ -54,13 +54,17 @@ class ClaimStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleOutcome:
-    """What one rule said: for a pend what is ``needed``, for a denial codes and proof."""
+    """What one rule said: for a pend what is ``needed``, for a denial codes and what is ``shown``.
+
+    ``entries`` are the ledger's entries that prove it.
+    """
 
     rule: str
     outcome: Outcome
     clause: str
     codes: tuple[str, ...] = ()
     needed: str | None = None
+    shown: str | None = None
     entries: tuple[EntryRef, ...] = ()
 
 

@@ -5,14 +5,14 @@ revoked is missing. Nothing here computes an amount.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from claims.core.contract import Contract, Edit, EditTerm, EvidenceTerm, Fee, Unlisted
 from claims.core.decision import Outcome, RuleOutcome
 from claims.core.facts import DispensingEvidence, Fact, Facts, LineEvidence, PriorLine, State
 from claims.core.model import Claim, ClaimLine
-from claims.core.money import ZERO
+from claims.core.money import ZERO, format_quantity
 
 NO_CATEGORY = "service"
 DRUG_CATEGORY = "drug"
@@ -177,7 +177,8 @@ def _quantity(case: LineCase, found: DispensingEvidence) -> Fact:
         return _missing(f"the quantity dispensed in {drug.unit}")
     left = found.available_quantity - case.spent_quantity
     if drug.quantity > left:
-        note = f"{drug.quantity} {drug.unit} billed, {left} left"
+        billed = format_quantity(drug.quantity)
+        note = f"{billed} {drug.unit} billed, {format_quantity(left)} left"
         return Fact(state=State.CONTRADICTED, note=note, entries=found.dispensing.entries)
     return Fact(state=State.PROVEN, entries=found.dispensing.entries)
 
@@ -188,27 +189,15 @@ def _missing(needed: str) -> Fact:
 
 def _judged(rule: str, fact: Fact, demand: EvidenceTerm) -> RuleOutcome:
     """Return what a fact means: proven passes, missing pends, contradicted denies."""
-    match fact.state:
-        case State.PROVEN:
-            return RuleOutcome(
-                rule=rule, outcome=Outcome.PASSED, clause=demand.clause, entries=fact.entries
-            )
-        case State.MISSING:
-            return RuleOutcome(
-                rule=rule,
-                outcome=Outcome.PENDED,
-                clause=demand.clause,
-                needed=fact.note or rule,
-                entries=fact.entries,
-            )
-        case State.CONTRADICTED:
-            return RuleOutcome(
-                rule=rule,
-                outcome=Outcome.DENIED,
-                clause=demand.clause,
-                codes=demand.deny,
-                entries=fact.entries,
-            )
+    judged = RuleOutcome(
+        rule=rule, outcome=Outcome.PASSED, clause=demand.clause, entries=fact.entries
+    )
+    if fact.state is State.MISSING:
+        return replace(judged, outcome=Outcome.PENDED, needed=fact.note or rule)
+    if fact.state is State.CONTRADICTED:
+        shown = fact.note or None
+        return replace(judged, outcome=Outcome.DENIED, codes=demand.deny, shown=shown)
+    return judged
 
 
 _CHECKS: Mapping[Edit, Check] = {

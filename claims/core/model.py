@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Annotated
 
 from claims.core.codec import matching
-from claims.core.money import ZERO, Amount, Quantity
+from claims.core.money import AMOUNT_MAX, ZERO, Amount, Quantity
 from foundation.core.problem import BadInputError
 
 LINES_MAX = 50  # X12 837P takes at most 50 service lines a claim (LX01)
@@ -116,6 +116,8 @@ def check_claim(claim: Claim) -> None:
         raise ClaimError("lines are numbered from 1, without gaps")
     if not 1 <= len(claim.lines) <= LINES_MAX:
         raise ClaimError(f"a claim has 1 to {LINES_MAX} lines, not {len(claim.lines)}")
+    if claim.total_amount > AMOUNT_MAX:
+        raise ClaimError("the charges sum to 10^12 or more")
     for line in claim.lines:
         fault = _line_fault(line)
         if fault is not None:

@@ -28,7 +28,7 @@ from claims.core.facts import (
     Tier,
 )
 from claims.core.model import ClaimError, ClaimLine, Drug
-from claims.core.money import ZERO
+from claims.core.money import AMOUNT_MAX, ZERO
 from tests.claims import world
 from tests.claims.world import (
     CONTRADICTED,
@@ -211,6 +211,7 @@ def test_a_denial_carries_the_contracts_codes_and_the_proof() -> None:
     assert (adjustment.reason_code, adjustment.remark_code) == ("96", "N30")
     (rule,) = [each for each in decision.lines[0].rules if each.outcome is Outcome.DENIED]
     assert (rule.rule, rule.entries) == ("evidence.condition", (OTHER_ENTRY,))
+    assert rule.shown == "shown"
 
 
 def test_no_match_never_denies() -> None:
@@ -237,6 +238,7 @@ def test_what_was_dispensed_is_paid_once_also_within_a_claim() -> None:
     decision = decide(claim(*lines), facts(evidence(), evidence(2)))
     assert [each.status for each in decision.lines] == [LineStatus.PAID, LineStatus.DENIED]
     assert outcome(decision, "evidence.quantity", 2) is Outcome.DENIED
+    assert "3 UN billed, 2 left" in [rule.shown for rule in decision.lines[1].rules]
 
 
 def test_a_quantity_in_another_unit_is_not_converted() -> None:
@@ -372,6 +374,12 @@ def test_a_claim_has_one_to_fifty_lines() -> None:
         lines = tuple(line(number) for number in range(1, count + 1))
         with pytest.raises(ClaimError, match="1 to 50 lines"):
             decide(replace(claim(), lines=lines))
+
+
+def test_charges_beyond_what_an_amount_holds_are_refused() -> None:
+    most = [line(number, charge_amount=AMOUNT_MAX) for number in (1, 2)]
+    with pytest.raises(ClaimError, match="the charges sum"):
+        decide(claim(*most))
 
 
 def test_a_decision_is_written_and_read() -> None:

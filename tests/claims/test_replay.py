@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
+from claims.core.adjudicate import adjudicate
 from claims.core.codec import format_json, parse_as
 from claims.core.contract import format_contract
 from claims.core.contract_check import check_contract
@@ -22,7 +23,9 @@ from claims.core.replay import (
     parse_replay,
     replay,
 )
+from claims.core.x12_intake import read_interchange
 from tests.claims import world
+from tests.claims.x12_files import file_bytes, one
 
 
 def inputs(**changes: Any) -> ReplayInputs:
@@ -97,6 +100,23 @@ def test_decisions_of_pended_claims_are_replayed_too() -> None:
     bundle = parse_replay(build_replay(inputs(facts=world.facts(LineEvidence(number=1)))))
     check_replay(bundle)
     assert parse_decision(format_decision(bundle.decision)) == bundle.decision
+
+
+def test_how_a_number_was_spelled_on_the_way_in_changes_no_byte() -> None:
+    data = file_bytes("drug.837").replace(b"*UN*10*", b"*UN*10.00*").replace(b"**5*", b"**5.50*")
+    (document,) = read_interchange(one(data)).documents
+    given = inputs(claim=document.claim, facts=world.facts())
+    decision = adjudicate(
+        claim=given.claim,
+        facts=given.facts,
+        accumulators=given.accumulators,
+        contract=world.contract(),
+        as_of=given.as_of,
+        engine=given.engine,
+    )
+    assert "5.5 UN billed, 5 left" in [rule.shown for rule in decision.lines[0].rules]
+    bundle = parse_replay(build_replay(given))
+    assert format_decision(decision) == format_decision(bundle.decision) == replay(bundle.inputs)
 
 
 def test_golden_claims_come_out_alike_when_replayed() -> None:
