@@ -8,6 +8,7 @@ from foundation.health import healthz, readyz
 from ledger.urls import log_urlpatterns
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("", include("web.urls")),
     path("admin/", admin.site.urls),
     path("api/v1/", include("accounts.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),

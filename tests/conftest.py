@@ -8,9 +8,12 @@ import datetime as dt
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Thread
 from uuid import UUID, uuid4
 
 import pytest
+from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
+from django.core.wsgi import get_wsgi_application
 from django.test import Client
 from pytest_django import DjangoDbBlocker
 
@@ -138,3 +141,17 @@ def _channel() -> Channel:
     operator_id = uuid4()
     log = channel_create(operator_id=operator_id, operator_name="Operator", now=NOW)
     return Channel(log=log, operator=organisation_actor(operator_id), sequencer=Sequencer(log))
+
+
+@pytest.fixture
+def live_pages(worker_db: Channel) -> Iterator[str]:
+    """The product's pages over HTTP on this machine, for a browser; the address is yielded."""
+    assert worker_db.log.name
+    server = ThreadedWSGIServer(("127.0.0.1", 0), WSGIRequestHandler)
+    server.set_app(get_wsgi_application())
+    thread = Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+    thread.join()

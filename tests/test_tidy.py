@@ -73,6 +73,7 @@ NAMED_IN_SETTINGS = {
     "foundation.logs",
     "foundation.middleware",
     "foundation.parsers",
+    "web.urls",
 }
 # Cores whose services are not built yet: each line goes when its app writes to the ledger.
 NOT_CALLED_YET: dict[str, str] = {}

@@ -1,0 +1,26 @@
+"""The first page: what this server is, the head of its log, and where to go."""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from foundation.core.actor import PUBLIC
+from foundation.tenancy import acting_as
+from ledger.errors import NoLogError
+from ledger.selectors import checkpoint_latest, current_log, member_list
+
+
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    """Show the log's name, key, head and members: all of it public."""
+    with acting_as(PUBLIC):
+        try:
+            log = current_log()
+        except NoLogError:
+            return render(request, "web/home.html", {})
+        context = {
+            "log": log,
+            "head": checkpoint_latest(log),
+            "members": member_list(log),
+        }
+    return render(request, "web/home.html", context)
