@@ -4,6 +4,7 @@ Whatever describes a patient (the claim, the decision, the member's coverage) li
 row here holds who, when, how much, the item's id in the vault and the commitment of its entry.
 """
 
+from decimal import Decimal
 from typing import ClassVar
 
 from django.db import models
@@ -30,7 +31,7 @@ class AccumulatorKind(models.TextChoices):
     OOP = "oop"
 
 
-def _amount() -> "models.DecimalField[object, object]":
+def _amount() -> "models.DecimalField[Decimal | int, Decimal]":
     return models.DecimalField(max_digits=14, decimal_places=2)
 
 

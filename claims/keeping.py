@@ -1,0 +1,79 @@
+"""What describes a patient goes to the vault from here, and comes back from here.
+
+The one place that knows the vault's calls. A deployment without the vault keeps no claims: it
+refuses, rather than hold a patient's data anywhere else.
+"""
+
+import datetime as dt
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from foundation.core.actor import Actor
+from foundation.core.problem import NotBuiltError
+
+MEMBER_SYSTEM = "urn:theriac:claims:member"
+
+# Returns 32 random bytes at each call; the interface gives it.
+Seeds = Callable[[], bytes]
+
+
+class Holder(StrEnum):
+    """What of a person is kept here, as the vault's registry names it."""
+
+    CLAIM = "claims.claim"
+    DECISION = "claims.decision"
+    COVERAGE = "claims.coverage"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """An item in the vault and the commitment that its entry carries."""
+
+    item_id: UUID
+    commitment: bytes
+
+
+def new_id(seeds: Seeds) -> UUID:
+    """Return a random UUID (version 4) made of the next seed."""
+    return UUID(bytes=seeds()[:16], version=4)
+
+
+def member_subject(*, actor: Actor, payer_id: str, member_id: str, now: dt.datetime) -> UUID:
+    """Return the vault's subject of a payer's member, made when first met."""
+    identifiers = [(MEMBER_SYSTEM, f"{payer_id}|{member_id}")]
+    subject_id: UUID = _vault().subject_ensure(actor=actor, identifiers=identifiers, now=now)
+    return subject_id
+
+
+def keep(
+    *, actor: Actor, subject_id: UUID, holder: Holder, ref: UUID, data: bytes, seeds: Seeds
+) -> Kept:
+    """Put canonical JSON about a person into the vault, inside the caller's transaction."""
+    sealed = _vault().personal_put(
+        actor=actor,
+        subject_id=subject_id,
+        holder=holder.value,
+        ref=ref,
+        media_type="application/json",
+        data=data,
+        header=b"{}",
+        seed=seeds(),
+    )
+    return Kept(item_id=sealed.item_id, commitment=sealed.commitment)
+
+
+def kept(*, actor: Actor, item_id: UUID) -> bytes:
+    """Return an item's bytes, checked against their commitment."""
+    data: bytes = _vault().personal_get(actor=actor, item_id=item_id)
+    return data
+
+
+def _vault() -> Any:
+    try:
+        return importlib.import_module("vault.services")
+    except ModuleNotFoundError as error:
+        raise NotBuiltError("claims need the vault, which this release does not have") from error

@@ -1,0 +1,284 @@
+"""Decisions: facts in, core's decision out, kept with all its inputs; a claim is paid once.
+
+Everything happens in one transaction that holds the member's turn: two decisions on one claim, or
+two claims against one deductible, wait for each other.
+"""
+
+import datetime as dt
+import importlib.metadata
+from dataclasses import dataclass
+from decimal import Decimal
+from uuid import UUID
+
+from django.db import connections
+
+from accounts.core.scopes import Scope, organisation_with
+from claims.core.adjudicate import adjudicate
+from claims.core.codec import format_json, parse_as
+from claims.core.contract import Contract
+from claims.core.decision import ClaimStatus, Decision, Engine
+from claims.core.edits import prior_line
+from claims.core.facts import Accumulators, Coverage, Facts, PriorLine
+from claims.core.model import Claim, ClaimDocument
+from claims.core.replay import ReplayBundle, ReplayInputs, check_replay
+from claims.errors import AlreadyDecidedError, NoContractError
+from claims.keeping import Holder, Kept, Seeds, keep, kept, new_id
+from claims.models import PENDED, AccumulatorKind, AccumulatorRow, Payment
+from claims.models import Claim as ClaimRow
+from claims.models import Coverage as CoverageRow
+from claims.models import Decision as DecisionRow
+from claims.selectors import accumulators_of, contract_parsed, contracts_active
+from foundation.core.actor import Actor
+from foundation.core.problem import NotBuiltError, NotFoundError
+from foundation.tenancy import acting_as, current_alias
+from ledger.core.canonical import canonical_bytes, parse_canonical
+from ledger.core.entry import EntryDraft
+from ledger.core.receipt import Receipt
+from ledger.services import submission_append
+
+CLAIM_DECIDED = "claims.claim.decided.v1"
+PAYMENT_MADE = "claims.payment.made.v1"
+ENGINE = "cel-expr-python"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """What is kept of a decision: its inputs but the claim and the contract, and its record.
+
+    The claim is an item of its own, the contract is found by the id that the decision names.
+    """
+
+    v: int
+    facts: Facts
+    accumulators: Accumulators
+    decision: Decision
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decided:
+    """A decision as made: ``needed`` says what a pended claim waits for."""
+
+    decision_id: UUID
+    claim_id: UUID
+    status: ClaimStatus
+    paid_amount: Decimal
+    needed: tuple[str, ...]
+    receipt: Receipt
+
+
+def claim_adjudicate(*, actor: Actor, claim_id: UUID, seeds: Seeds, now: dt.datetime) -> Decided:
+    """Decide a claim of the acting insurer from what is known now; return the decision.
+
+    What is missing pends the claim, which may be decided again. Raise ``NotFoundError``,
+    ``AlreadyDecidedError`` for a claim with a final decision, ``NoContractError`` where none of
+    the payer's is in force, or ``ReplayMismatchError`` where deciding twice differs: nothing is
+    kept then.
+    """
+    organisation_id = organisation_with(actor, Scope.CLAIMS_WRITE)
+    with acting_as(actor):
+        row = ClaimRow.objects.filter(id=claim_id, organisation_id=organisation_id).first()
+        if row is None:
+            raise NotFoundError("your organisation received no claim with this id")
+        _take_turn(f"{organisation_id}/{row.subject_id}")
+        if row.decisions.exclude(status=PENDED).exists():
+            raise AlreadyDecidedError("a decision is final; appeals are another act")
+        claim = claim_document(actor=actor, row=row).claim
+        contract_pk, contract = _contract_for(claim, row.received_at.date())
+        facts = _facts(actor=actor, row=row)
+        accumulators = accumulators_of(
+            subject_id=row.subject_id, plan=contract.terms.plan, plan_year=_plan_year(claim)
+        )
+        decision = adjudicate(
+            claim=claim,
+            facts=facts,
+            accumulators=accumulators,
+            contract=contract,
+            as_of=now.date(),
+            engine=Engine(name=ENGINE, version=importlib.metadata.version(ENGINE)),
+        )
+        snapshot = Snapshot(v=1, facts=facts, accumulators=accumulators, decision=decision)
+        _check_replays(snapshot, claim=claim, contract=contract)
+        decision_id = new_id(seeds)
+        item = keep(
+            actor=actor,
+            subject_id=row.subject_id,
+            holder=Holder.DECISION,
+            ref=decision_id,
+            data=canonical_bytes(format_json(snapshot)),
+            seeds=seeds,
+        )
+        receipt = submission_append(
+            actor=actor, entries=_drafts(row, decision, item=item, seeds=seeds), now=now
+        )
+        fresh = _decision_row(decision, item, receipt, row)
+        fresh.id, fresh.contract_id, fresh.decided_at = decision_id, contract_pk, now
+        fresh.save(force_insert=True)
+        _pay(decision=fresh, receipt=receipt)
+        _accumulate(decision, fresh, plan=contract.terms.plan, plan_year=_plan_year(claim))
+        return Decided(
+            decision_id=decision_id,
+            claim_id=claim_id,
+            status=decision.status,
+            paid_amount=decision.paid_amount,
+            needed=decision.needed,
+            receipt=receipt,
+        )
+
+
+def decision_replay(*, actor: Actor, decision_id: UUID) -> Decision:
+    """Make a kept decision again from its kept inputs; return it.
+
+    Raise ``NotFoundError``, or ``ReplayMismatchError`` where other bytes come out.
+    """
+    organisation_id = organisation_with(actor, Scope.CLAIMS_READ)
+    with acting_as(actor):
+        rows = DecisionRow.objects.select_related("claim", "contract")
+        row = rows.filter(id=decision_id, organisation_id=organisation_id).first()
+        if row is None:
+            raise NotFoundError("your organisation made no decision with this id")
+        snapshot = decision_snapshot(actor=actor, row=row)
+        claim = claim_document(actor=actor, row=row.claim).claim
+        contract = contract_parsed(row.contract.contract_id)
+        _check_replays(snapshot, claim=claim, contract=contract)
+        return snapshot.decision
+
+
+def claim_document(*, actor: Actor, row: ClaimRow) -> ClaimDocument:
+    """Return the claim as received, from the vault."""
+    return parse_as(ClaimDocument, parse_canonical(kept(actor=actor, item_id=row.item_id)))
+
+
+def decision_snapshot(*, actor: Actor, row: DecisionRow) -> Snapshot:
+    """Return a decision with its inputs, from the vault."""
+    return parse_as(Snapshot, parse_canonical(kept(actor=actor, item_id=row.item_id)))
+
+
+def _contract_for(claim: Claim, received_date: dt.date) -> tuple[int, Contract]:
+    """Return the contract activated last that holds for every line; raise ``NoContractError``."""
+    for pk, contract in contracts_active(claim.payer_id):
+        terms = contract.terms
+        if terms.received.holds(received_date) and all(
+            terms.dos.holds(line.service_date) for line in claim.lines
+        ):
+            return pk, contract
+    raise NoContractError(
+        f"activate a contract of payer {claim.payer_id} for the dates of service and of receipt"
+    )
+
+
+def _plan_year(claim: Claim) -> int:
+    years = {line.service_date.year for line in claim.lines}
+    if len(years) > 1:
+        raise NotBuiltError("a claim over two plan years is not decided yet; split it")
+    return years.pop()
+
+
+def _facts(*, actor: Actor, row: ClaimRow) -> Facts:
+    """Return all that is known about a claim.
+
+    No evidence of dispensings or records reaches claims yet, so every line that demands some
+    finds it missing, and pends.
+    """
+    stated = CoverageRow.objects.filter(subject_id=row.subject_id).order_by("-id").first()
+    coverage = None
+    if stated is not None:
+        data = parse_canonical(kept(actor=actor, item_id=stated.item_id))
+        coverage = parse_as(Coverage, data)
+    return Facts(
+        received_date=row.received_at.date(),
+        coverage=coverage,
+        prior_lines=_prior_lines(actor=actor, row=row),
+    )
+
+
+def _prior_lines(*, actor: Actor, row: ClaimRow) -> tuple[PriorLine, ...]:
+    """Return the lines of the member's claims that are decided, oldest decision first."""
+    decided = DecisionRow.objects.exclude(status=PENDED).filter(claim__subject_id=row.subject_id)
+    claims = [
+        claim_document(actor=actor, row=each.claim).claim
+        for each in decided.select_related("claim").order_by("decided_at", "id")
+    ]
+    return tuple(prior_line(claim, line) for claim in claims for line in claim.lines)
+
+
+def _check_replays(snapshot: Snapshot, *, claim: Claim, contract: Contract) -> None:
+    """Raise ``ReplayMismatchError`` unless what is kept makes the same decision again."""
+    decision = snapshot.decision
+    inputs = ReplayInputs(
+        claim=claim,
+        facts=snapshot.facts,
+        accumulators=snapshot.accumulators,
+        contract=contract.terms,
+        as_of=decision.as_of,
+        engine=decision.engine,
+        supersedes=decision.supersedes,
+    )
+    check_replay(ReplayBundle(v=1, inputs=inputs, decision=decision))
+
+
+def _drafts(row: ClaimRow, decision: Decision, *, item: Kept, seeds: Seeds) -> list[EntryDraft]:
+    """Return the entry of the decision, and of the payment where something is paid."""
+    body = {"claim": str(row.id), "contract": decision.contract_id}
+    kinds = [CLAIM_DECIDED, PAYMENT_MADE] if decision.paid_amount > 0 else [CLAIM_DECIDED]
+    return [
+        EntryDraft(kind=kind, id=new_id(seeds), body=body, commitments=(item.commitment,))
+        for kind in kinds
+    ]
+
+
+def _decision_row(decision: Decision, item: Kept, receipt: Receipt, row: ClaimRow) -> DecisionRow:
+    return DecisionRow(
+        organisation_id=row.organisation_id,
+        claim=row,
+        number=row.decisions.count() + 1,
+        status=decision.status.value,
+        billed_amount=decision.billed_amount,
+        paid_amount=decision.paid_amount,
+        patient_amount=decision.patient_amount,
+        item_id=item.item_id,
+        commitment=item.commitment,
+        entry_id=receipt.entry_ids[0],
+    )
+
+
+def _pay(*, decision: DecisionRow, receipt: Receipt) -> None:
+    """Write the payment; the database refuses a second one for the claim."""
+    if decision.paid_amount > 0:
+        Payment.objects.create(
+            organisation_id=decision.organisation_id,
+            claim_id=decision.claim_id,
+            decision=decision,
+            amount=decision.paid_amount,
+            paid_at=decision.decided_at,
+            entry_id=receipt.entry_ids[1],
+        )
+
+
+def _accumulate(decision: Decision, row: DecisionRow, *, plan: str, plan_year: int) -> None:
+    """Project what the decision adds to the member's year."""
+    before, after = decision.accumulators, decision.accumulators_after
+    added = {
+        AccumulatorKind.DEDUCTIBLE: after.deductible_met_amount - before.deductible_met_amount,
+        AccumulatorKind.OOP: after.oop_met_amount - before.oop_met_amount,
+    }
+    AccumulatorRow.objects.bulk_create(
+        AccumulatorRow(
+            organisation_id=row.organisation_id,
+            subject_id=row.claim.subject_id,
+            plan=plan,
+            plan_year=plan_year,
+            kind=kind,
+            amount=amount,
+            decision=row,
+        )
+        for kind, amount in added.items()
+        if amount
+    )
+
+
+def _take_turn(name: str) -> None:
+    """Hold a member's turn until the transaction ends: who asks for it meanwhile waits."""
+    with connections[current_alias()].cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_advisory_xact_lock(hashtextextended(%s, 13))", [f"claims/member/{name}"]
+        )
