@@ -1,0 +1,24 @@
+"""What callers of provenance can do something about."""
+
+from foundation.core.problem import ConflictError, UnprocessableError
+
+
+class NoGlnError(UnprocessableError):
+    """The acting organisation has no GLN: custody would not know who it is."""
+
+    slug = "no-gln"
+    title = "Your organisation has no GLN"
+
+
+class EventIdTakenError(ConflictError):
+    """The id belongs to another event of this organisation."""
+
+    slug = "event-id-taken"
+    title = "Another event has this eventID"
+
+
+class OverspentError(ConflictError):
+    """More would be paid for than was dispensed; ``epc`` names the item."""
+
+    slug = "overspent"
+    title = "More would be paid for than was dispensed"

@@ -1,0 +1,161 @@
+"""What provenance answers: frozen values, never rows. Verdicts and evidence."""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from uuid import UUID
+
+import orjson
+from django.db import connections
+
+from accounts.selectors import organisation_get
+from foundation.core.actor import Actor, ActorKind
+from foundation.core.problem import NotFoundError
+from foundation.tenancy import acting_as, current_alias
+from provenance.core.custody_event import Custody, Tier
+from provenance.core.epc import identify, parse_epc
+from provenance.core.gs1 import parse_scan
+from provenance.core.verdict import Label, Question, Verdict, label_of, verdict
+from provenance.errors import NoGlnError
+from provenance.lookups import dispensing_lookup
+from provenance.models import Dispensing, Event, ItemException
+from provenance.states import parse_state
+
+_URIS = ("http://", "https://", "urn:")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventInfo:
+    """An event that the actor recorded or is a party to; ``document`` is EPCIS JSON."""
+
+    event_id: str
+    sequence: int
+    entry_id: bytes
+    organisation_id: UUID
+    document: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DispensingEvidence:
+    """What an insurer learns of a dispensing: typed facts, never the chain behind them."""
+
+    found: bool
+    quantity: Decimal
+    tier: Tier
+    recalled: bool
+    quarantined: bool
+    expired: bool
+    epcs: tuple[str, ...]
+    entry_ids: tuple[bytes, ...]
+
+
+def item_custody(epc: str) -> tuple[Custody, Label]:
+    """Return the state of an item and what its maker recorded. Inside ``acting_as``.
+
+    It names holders: show nobody more of it than a verdict.
+    """
+    with connections[current_alias()].cursor() as cursor:
+        cursor.execute("SELECT system_fn.provenance_custody(%s)::text", [epc])
+        found = cursor.fetchone()[0]
+    return parse_state(orjson.loads(found or "{}"))
+
+
+def verdict_for(*, actor: Actor, scan: str, question: Question, now: dt.datetime) -> Verdict:
+    """Answer whether whatever was scanned may be taken in, sold or given, now.
+
+    Raise ``GS1Error`` or ``EpcError`` for what identifies nothing, ``NoGlnError``.
+    """
+    today = now.date()
+    if scan.lower().startswith(_URIS):
+        epc, label = parse_epc(scan), Label()
+    else:
+        read = parse_scan(scan)
+        epc, label = identify(read), label_of(read, on_date=today)
+    with acting_as(actor):
+        gln = organisation_get(actor.organisation).gln
+        if gln is None:
+            raise NoGlnError("ask the operator to record your GLN")
+        custody, recorded = item_custody(epc.uri)
+    return verdict(
+        custody, question=question, holder_gln=gln, on_date=today, scan=label, recorded=recorded
+    )
+
+
+def event_list(*, after: int = 0, limit: int = 30) -> list[EventInfo]:
+    """Return events that the actor may see, in the order of submission, past ``after``."""
+    return [_info(row) for row in Event.objects.filter(id__gt=after).order_by("id")[:limit]]
+
+
+def event_get(event_id: str) -> list[EventInfo]:
+    """Return the event, and the declaration that it was wrong; raise ``NotFoundError``."""
+    found = [_info(row) for row in Event.objects.filter(event_id=event_id).order_by("id")]
+    if not found:
+        raise NotFoundError("you see no event of this id")
+    return found
+
+
+def exception_list(epc: str) -> list[str]:
+    """Return the classes of the rules broken for an item by events that the actor may see."""
+    found = ItemException.objects.filter(epc=epc).order_by("event_id", "id")
+    return list(found.values_list("exception_class", flat=True))
+
+
+def dispensing_evidence(
+    *,
+    pharmacy_organisation_id: UUID,
+    prescription_number: str,
+    fill: int,
+    gtin: str,
+    on_date: dt.date,
+) -> DispensingEvidence:
+    """Return what was dispensed for a fill, read as the pharmacy in a transaction of its own.
+
+    Events that broke a rule of custody do not count. Tier is the weakest of the items.
+    """
+    pharmacy = Actor(kind=ActorKind.ORGANISATION, organisation_id=pharmacy_organisation_id)
+    lookup = dispensing_lookup(pharmacy_organisation_id, prescription_number, fill)
+    with acting_as(pharmacy):
+        broken = ItemException.objects.values_list("event_id", "epc")
+        rows = [
+            row
+            for row in Dispensing.objects.filter(
+                organisation_id=pharmacy_organisation_id,
+                lookup=lookup,
+                gtin=gtin,
+                dispensed_on__lte=on_date,
+            ).order_by("id")
+            if not broken.filter(event_id=row.event_id, epc=row.epc)
+            .exclude(exception_class="late_event")
+            .exists()
+        ]
+        states = [item_custody(row.epc) for row in rows]
+    return _evidence(rows, states)
+
+
+def _evidence(
+    rows: Sequence[Dispensing], states: Sequence[tuple[Custody, Label]]
+) -> DispensingEvidence:
+    return DispensingEvidence(
+        found=bool(rows),
+        quantity=sum((row.quantity for row in rows), Decimal(0)),
+        tier=min((custody.tier for custody, _ in states), default=Tier.T0),
+        recalled=any(custody.recalled for custody, _ in states),
+        quarantined=any(custody.quarantined for custody, _ in states),
+        expired=any(
+            label.expiry_date is not None and row.dispensed_on > label.expiry_date
+            for row, (_, label) in zip(rows, states, strict=True)
+        ),
+        epcs=tuple(row.epc for row in rows),
+        entry_ids=tuple(bytes(row.entry_id) for row in rows),
+    )
+
+
+def _info(row: Event) -> EventInfo:
+    return EventInfo(
+        event_id=row.event_id,
+        sequence=row.id,
+        entry_id=bytes(row.entry_id),
+        organisation_id=row.organisation_id,
+        document=bytes(row.document),
+    )

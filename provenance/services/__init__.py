@@ -1,0 +1,14 @@
+"""All writes of provenance."""
+
+from provenance.services.capture import Captured, Prescription, Seeds, events_capture
+from provenance.services.folds import items_fold
+from provenance.services.spends import serial_spend
+
+__all__ = [
+    "Captured",
+    "Prescription",
+    "Seeds",
+    "events_capture",
+    "items_fold",
+    "serial_spend",
+]

@@ -1,0 +1,292 @@
+"""``events_capture``: a document of events becomes one submission, and its items are folded."""
+
+import datetime as dt
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, TypeAlias
+from uuid import UUID
+
+import orjson
+
+from accounts.core.organisation import OrganisationKind
+from accounts.selectors import OrganisationInfo, organisation_by_gln, organisation_get
+from foundation.core.actor import Actor
+from foundation.core.json_input import JsonLimits, parse_json
+from foundation.core.problem import NotBuiltError, NotFoundError, UnprocessableError
+from foundation.tenancy import acting_as
+from ledger.core.commitment import commit
+from ledger.core.entry import EntryDraft
+from ledger.core.receipt import Receipt
+from ledger.core.sealed import SealedSubmission
+from ledger.services import submission_append
+from provenance.core.custody_event import Act, CustodyEvent, act_of
+from provenance.core.custody_view import custody_events
+from provenance.core.epcis import read_document
+from provenance.core.epcis_event import EpcisEvent
+from provenance.core.verdict import Label
+from provenance.errors import EventIdTakenError, NoGlnError
+from provenance.lookups import dispensing_lookup
+from provenance.models import Dispensing, Event, EventItem
+from provenance.services.folds import Broken, items_fold, items_lock
+from provenance.states import format_view
+
+Seeds: TypeAlias = Callable[[int], bytes]  # so many random bytes
+
+CAPTURED = "provenance.event.captured.v1"
+# What a commitment to an event is made over, beside its bytes.
+HEADER = b'{"media_type":"application/ld+json"}'
+DOCUMENT_SIZE_BYTES_MAX = 8 * 1024 * 1024
+_DISPENSING_STEPS = frozenset({"dispensing", "retail_selling"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prescription:
+    """What a dispensing filled: kept as a keyed lookup only."""
+
+    number: str
+    fill: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Captured:
+    """The receipt (``None`` where all events came before), ids in order, rules broken anew."""
+
+    receipt: Receipt | None
+    event_ids: tuple[str, ...]
+    broken: tuple[Broken, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _New:
+    event: EpcisEvent
+    event_id: str
+    data: bytes
+    opening_key: bytes
+    entry_uuid: UUID
+
+
+def events_capture(
+    *,
+    actor: Actor,
+    document: bytes,
+    seeds: Seeds,
+    now: dt.datetime,
+    prescription: Prescription | None = None,
+    sealed: SealedSubmission | None = None,
+) -> Captured:
+    """Record the events of an EPCIS 2.0 JSON document; all of them or none.
+
+    What breaks a rule of custody is recorded all the same, and named in ``broken``. An event that
+    came before, byte for byte, is not recorded again. ``prescription`` is for a document that
+    dispenses, and says which fill.
+
+    Raise ``JsonInputError``, ``EpcisError``, ``NoGlnError``, ``EventIdTakenError``,
+    ``NotBuiltError`` (a dispensing that carries more than the thing dispensed; a sealed document)
+    or what the ledger raises.
+    """
+    if sealed is not None:
+        raise NotBuiltError("sealed documents are not taken yet: send it plainly")
+    value = parse_json(document, JsonLimits(size_bytes_max=DOCUMENT_SIZE_BYTES_MAX))
+    events = read_document(value)
+    for event in events:
+        _check_impersonal(event)
+    if prescription is not None and not any(_dispenses(event) for event in events):
+        raise UnprocessableError("a prescription belongs to a document that dispenses")
+    with acting_as(actor):
+        me = organisation_get(actor.organisation)
+        if me.gln is None:
+            raise NoGlnError("ask the operator to record your GLN")
+        ids, new = _new_events(actor, value, events, seeds)
+        if not new:
+            return Captured(receipt=None, event_ids=ids, broken=())
+        touched = {epc for one in new for epc in _epcs(one.event)}
+        items_lock(touched)
+        receipt = submission_append(actor=actor, entries=[_draft(one) for one in new], now=now)
+        rows = _store(me, new, receipt, now)
+        if prescription is not None:
+            _store_dispensings(actor, rows, prescription)
+        mine = {row.id for row, _ in rows}
+        broken = tuple(one for one in items_fold(touched) if one.exception.event.sequence in mine)
+        return Captured(receipt=receipt, event_ids=ids, broken=broken)
+
+
+def document_of(event: bytes) -> bytes:
+    """Return the document that holds one event alone, sent with its own ``@context``."""
+    value = parse_json(event, JsonLimits(size_bytes_max=DOCUMENT_SIZE_BYTES_MAX))
+    if not isinstance(value, dict) or "@context" not in value:
+        raise UnprocessableError("send one event, an object with its @context")
+    context = value.pop("@context")
+    document = {
+        "@context": context,
+        "type": "EPCISDocument",
+        "schemaVersion": "2.0",
+        "creationDate": value.get("eventTime"),
+        "epcisBody": {"eventList": [value]},
+    }
+    return _bytes(document)
+
+
+def _new_events(
+    actor: Actor, value: Mapping[str, Any], events: Sequence[EpcisEvent], seeds: Seeds
+) -> tuple[tuple[str, ...], list[_New]]:
+    """Return the ids of all events, and those that did not come before."""
+    ids: list[str] = []
+    new: list[_New] = []
+    seen: dict[tuple[str, bool], bytes] = {
+        (row.event_id, row.declares_error): bytes(row.document)
+        for row in Event.objects.filter(
+            organisation_id=actor.organisation,
+            event_id__in=[event.event_id for event in events if event.event_id],
+        )
+    }
+    for event, raw in zip(events, _raw_events(value), strict=True):
+        event_id = event.event_id or f"urn:uuid:{_uuid(seeds)}"
+        data = _bytes({**raw, "@context": value["@context"], "eventID": event_id})
+        ids.append(event_id)
+        key = (event_id, event.error_declaration is not None)
+        before = seen.setdefault(key, data)
+        if before != data:
+            raise EventIdTakenError("send the first event again, or this one under its own id")
+        if before is not data:
+            continue
+        new.append(
+            _New(
+                event=event,
+                event_id=event_id,
+                data=data,
+                opening_key=seeds(32),
+                entry_uuid=_uuid(seeds),
+            )
+        )
+    return tuple(ids), new
+
+
+def _raw_events(value: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    body = value["epcisBody"]
+    if "queryResults" in body:
+        body = body["queryResults"]["resultsBody"]
+    found: Sequence[Mapping[str, Any]] = body["eventList"]
+    return found
+
+
+def _bytes(event: Mapping[str, Any]) -> bytes:
+    """Return the event's bytes; numbers keep the digits they came with."""
+    return orjson.dumps(event, default=_number, option=orjson.OPT_SORT_KEYS)
+
+
+def _number(value: object) -> orjson.Fragment:
+    assert isinstance(value, Decimal)
+    return orjson.Fragment(str(value))
+
+
+def _uuid(seeds: Seeds) -> UUID:
+    return UUID(bytes=seeds(16), version=4)
+
+
+def _draft(one: _New) -> EntryDraft:
+    commitment = commit(key=one.opening_key, header=HEADER, data=one.data)
+    return EntryDraft(kind=CAPTURED, id=one.entry_uuid, body={}, commitments=(commitment,))
+
+
+def _store(
+    me: OrganisationInfo, new: Sequence[_New], receipt: Receipt, now: dt.datetime
+) -> list[tuple[Event, dict[str, CustodyEvent]]]:
+    """Write the events and how their items see them; return both."""
+    assert me.gln is not None
+    rows = Event.objects.bulk_create(
+        Event(
+            organisation_id=me.id,
+            entry_id=entry_id,
+            party_ids=_parties(one.event, me.id),
+            event_id=one.event_id,
+            event_type=one.event.type,
+            action=one.event.action,
+            biz_step=one.event.biz_step or "",
+            event_time=one.event.event_time,
+            recorded_at=now,
+            declares_error=one.event.error_declaration is not None,
+            opening_key=one.opening_key,
+            document=one.data,
+        )
+        for one, entry_id in zip(new, receipt.entry_ids, strict=True)
+    )
+    stored: list[tuple[Event, dict[str, CustodyEvent]]] = []
+    for row, one in zip(rows, new, strict=True):
+        views = custody_events(
+            one.event,
+            entry_id=bytes(row.entry_id).hex(),
+            sequence=row.id,
+            party_gln=me.gln,
+            authority=me.kind is OrganisationKind.REGULATOR,
+        )
+        label = Label(lot=one.event.lot, expiry_date=one.event.expiry_date)
+        EventItem.objects.bulk_create(
+            EventItem(event=row, epc=epc, view=format_view(view, label))
+            for epc, view in views.items()
+        )
+        stored.append((row, views))
+    return stored
+
+
+def _store_dispensings(
+    actor: Actor,
+    rows: Sequence[tuple[Event, dict[str, CustodyEvent]]],
+    prescription: Prescription,
+) -> None:
+    """Let a claim find what was dispensed by prescription and fill."""
+    lookup = dispensing_lookup(actor.organisation, prescription.number, prescription.fill)
+    Dispensing.objects.bulk_create(
+        Dispensing(
+            organisation_id=actor.organisation,
+            entry_id=row.entry_id,
+            event=row,
+            lookup=lookup,
+            epc=epc,
+            gtin=_gtin(epc),
+            quantity=view.quantity or Decimal(1),
+            dispensed_on=view.event_time.date(),
+        )
+        for row, views in rows
+        for epc, view in views.items()
+        if act_of(view) is Act.DISPENSE
+    )
+
+
+def _gtin(epc: str) -> str:
+    """Return the GTIN of a canonical identifier of a serialised pack, else nothing."""
+    _, found, rest = epc.partition("/01/")
+    return rest[:14] if found else ""
+
+
+def _parties(event: EpcisEvent, me: UUID) -> list[UUID]:
+    """Return the other members that the event names: what they may see is this event."""
+    if _dispenses(event):
+        return []
+    found = set()
+    for gln in {party.id.gln for party in (*event.sources, *event.destinations)} - {None}:
+        try:
+            found.add(organisation_by_gln(str(gln)).id)
+        except NotFoundError:
+            continue  # not everybody has joined
+    return sorted(found - {me})
+
+
+def _epcs(event: EpcisEvent) -> set[str]:
+    things = (*event.epcs, *event.child_epcs, *([event.parent] if event.parent else []))
+    return {thing.uri for thing in things}
+
+
+def _dispenses(event: EpcisEvent) -> bool:
+    return event.biz_step in _DISPENSING_STEPS
+
+
+def _check_impersonal(event: EpcisEvent) -> None:
+    """Refuse a dispensing with fields that can name a patient or a prescription."""
+    if _dispenses(event) and (
+        event.extensions or event.biz_transactions or event.sources or event.destinations
+    ):
+        raise NotBuiltError(
+            "a dispensing is taken with the thing dispensed and its quantity only: leave out"
+            " business transactions, sources, destinations and fields of your own"
+        )
