@@ -1,0 +1,1 @@
+"""Provenance over HTTP."""
