@@ -1,0 +1,1 @@
+"""The scan page: one scan, one answer."""
