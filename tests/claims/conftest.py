@@ -16,6 +16,7 @@ import pytest
 from pytest_django.fixtures import Settings
 
 from accounts.core.credential import CredentialFacts, CredentialType
+from accounts.core.identifiers import IdentifierError, parse_npi
 from accounts.services import credential_verify, operator_project
 from claims.core.contract import format_contract
 from claims.core.facts import Coverage
@@ -200,6 +201,20 @@ def provider(world: World) -> Callable[[str], Actor]:
         return actor
 
     return make
+
+
+def fresh_npi() -> str:
+    """Return an NPI that nobody has: random digits and their check digit."""
+    body = f"1{uuid4().int % 10**8:08d}"
+    return body + next(digit for digit in "0123456789" if _is_npi(body + digit))
+
+
+def _is_npi(text: str) -> bool:
+    try:
+        parse_npi(text)
+    except IdentifierError:
+        return False
+    return True
 
 
 def _signer(world: World, organisation: Actor, person: Person) -> Actor:
