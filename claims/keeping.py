@@ -1,19 +1,16 @@
 """What describes a patient goes to the vault from here, and comes back from here.
 
-The one place that knows the vault's calls. A deployment without the vault keeps no claims: it
-refuses, rather than hold a patient's data anywhere else.
+The one place that knows the vault's calls.
 """
 
 import datetime as dt
-import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 from uuid import UUID
 
 from foundation.core.actor import Actor
-from foundation.core.problem import NotBuiltError
+from vault.services import personal_get, personal_put, subject_ensure
 
 MEMBER_SYSTEM = "urn:theriac:claims:member"
 
@@ -45,15 +42,14 @@ def new_id(seeds: Seeds) -> UUID:
 def member_subject(*, actor: Actor, payer_id: str, member_id: str, now: dt.datetime) -> UUID:
     """Return the vault's subject of a payer's member, made when first met."""
     identifiers = [(MEMBER_SYSTEM, f"{payer_id}|{member_id}")]
-    subject_id: UUID = _vault().subject_ensure(actor=actor, identifiers=identifiers, now=now)
-    return subject_id
+    return subject_ensure(actor=actor, identifiers=identifiers, now=now)
 
 
 def keep(
     *, actor: Actor, subject_id: UUID, holder: Holder, ref: UUID, data: bytes, seeds: Seeds
 ) -> Kept:
     """Put canonical JSON about a person into the vault, inside the caller's transaction."""
-    sealed = _vault().personal_put(
+    sealed = personal_put(
         actor=actor,
         subject_id=subject_id,
         holder=holder.value,
@@ -68,12 +64,4 @@ def keep(
 
 def kept(*, actor: Actor, item_id: UUID) -> bytes:
     """Return an item's bytes, checked against their commitment."""
-    data: bytes = _vault().personal_get(actor=actor, item_id=item_id)
-    return data
-
-
-def _vault() -> Any:
-    try:
-        return importlib.import_module("vault.services")
-    except ModuleNotFoundError as error:
-        raise NotBuiltError("claims need the vault, which this release does not have") from error
+    return personal_get(actor=actor, item_id=item_id)

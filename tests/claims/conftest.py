@@ -1,15 +1,11 @@
 """An insurer with its contract in force, a provider, and a member who is covered."""
 
-import hashlib
-import importlib.util
-import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
 from secrets import token_bytes
-from threading import Lock
-from types import SimpleNamespace
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -20,7 +16,7 @@ from accounts.core.identifiers import IdentifierError, parse_npi
 from accounts.services import credential_verify, operator_project
 from claims.core.contract import format_contract
 from claims.core.facts import Coverage
-from claims.core.model import Claim, ClaimDocument, PersonalPart
+from claims.core.model import Claim, ClaimDocument, ClaimLine, PersonalPart
 from claims.keeping import new_id
 from claims.services import (
     claim_submit,
@@ -31,7 +27,6 @@ from claims.services import (
     payer_profile_put,
 )
 from foundation.core.actor import Actor, Role
-from ledger.core.commitment import commit
 from ledger.models import KeyHolder
 from ledger.services import key_add
 from tests.accounts.conftest import Person, World
@@ -50,42 +45,6 @@ PROFILE = {
     "contact_name": "CLAIMS",
     "contact_phone": "5555550100",
 }
-
-
-@dataclass(kw_only=True)
-class MemoryVault:
-    """The vault's three calls that claims make, kept in memory; any actor's items apart."""
-
-    items: dict[UUID, tuple[UUID, bytes]] = field(default_factory=dict)
-    lock: Lock = field(default_factory=Lock)
-
-    def subject_ensure(self, *, actor: Actor, identifiers: object, now: object) -> UUID:
-        del now
-        digest = hashlib.sha256(f"{actor.organisation} {identifiers}".encode()).digest()
-        return UUID(bytes=digest[:16], version=4)
-
-    def personal_put(
-        self, *, actor: Actor, data: bytes, header: bytes, seed: bytes, **rest: object
-    ) -> SimpleNamespace:
-        assert sorted(rest) == ["holder", "media_type", "ref", "subject_id"]
-        item_id = uuid4()
-        with self.lock:
-            self.items[item_id] = (actor.organisation, data)
-        return SimpleNamespace(
-            item_id=item_id, commitment=commit(key=seed, header=header, data=data)
-        )
-
-    def personal_get(self, *, actor: Actor, item_id: UUID) -> bytes:
-        organisation_id, data = self.items[item_id]
-        assert organisation_id == actor.organisation
-        return data
-
-
-@pytest.fixture(autouse=True)
-def _vault(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Stand in for the vault where this release has none."""
-    if importlib.util.find_spec("vault.services") is None:
-        monkeypatch.setitem(sys.modules, "vault.services", MemoryVault())
 
 
 @pytest.fixture
@@ -137,7 +96,7 @@ class Insurer:
             now=NOW,
         )
 
-    def claim(self, *lines: object, **changes: object) -> Claim:
+    def claim(self, *lines: ClaimLine, **changes: Any) -> Claim:
         """Return a claim on this insurer."""
         return plan.claim(*lines, payer_id=self.payer, **changes)
 
