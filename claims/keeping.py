@@ -10,7 +10,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from foundation.core.actor import Actor
-from vault.services import personal_get, personal_put, subject_ensure
+from vault.services import personal_get, personal_put, subject_ensure, tag_next
 
 MEMBER_SYSTEM = "urn:theriac:claims:member"
 
@@ -65,3 +65,8 @@ def keep(
 def kept(*, actor: Actor, item_id: UUID) -> bytes:
     """Return an item's bytes, checked against their commitment."""
     return personal_get(actor=actor, item_id=item_id)
+
+
+def tag(*, actor: Actor, subject_id: UUID) -> str:
+    """Return the person's next one-time tag, for one entry of this transaction."""
+    return tag_next(actor=actor, subject_id=subject_id)

@@ -11,7 +11,7 @@ from claims.core.codec import format_json
 from claims.core.facts import Coverage as CoverageFact
 from claims.core.model import ClaimDocument, check_claim
 from claims.errors import MixedPayersError, UnknownPayerError
-from claims.keeping import Holder, Seeds, keep, member_subject, new_id
+from claims.keeping import Holder, Seeds, keep, member_subject, new_id, tag
 from claims.models import Claim, ClaimLine, Coverage, PayerProfile
 from claims.services.contracts import insurer_of
 from foundation.core.actor import Actor, ActorKind
@@ -78,7 +78,10 @@ def claim_submit(
             EntryDraft(
                 kind=CLAIM_RECEIVED,
                 id=new_id(seeds),
-                body={"claim": str(row.id)},
+                body={
+                    "claim": str(row.id),
+                    "tag": tag(actor=actor, subject_id=row.subject_id),
+                },
                 commitments=(bytes(row.commitment),),
             )
             for row in rows
@@ -123,7 +126,10 @@ def coverage_state(
             seeds=seeds,
         )
         draft = EntryDraft(
-            kind=COVERAGE_STATED, id=new_id(seeds), body={}, commitments=(item.commitment,)
+            kind=COVERAGE_STATED,
+            id=new_id(seeds),
+            body={"tag": tag(actor=actor, subject_id=subject_id)},
+            commitments=(item.commitment,),
         )
         receipt = submission_append(actor=actor, entries=[draft], now=now)
         Coverage.objects.create(

@@ -22,7 +22,7 @@ from claims.core.facts import Accumulators, Coverage, Facts, PriorLine
 from claims.core.model import Claim, ClaimDocument
 from claims.core.replay import ReplayBundle, ReplayInputs, check_replay
 from claims.errors import AlreadyDecidedError, NoContractError
-from claims.keeping import Holder, Kept, Seeds, keep, kept, new_id
+from claims.keeping import Holder, Kept, Seeds, keep, kept, new_id, tag
 from claims.models import PENDED, AccumulatorKind, AccumulatorRow, Payment
 from claims.models import Claim as ClaimRow
 from claims.models import Coverage as CoverageRow
@@ -108,7 +108,9 @@ def claim_adjudicate(*, actor: Actor, claim_id: UUID, seeds: Seeds, now: dt.date
             seeds=seeds,
         )
         receipt = submission_append(
-            actor=actor, entries=_drafts(row, decision, item=item, seeds=seeds), now=now
+            actor=actor,
+            entries=_drafts(actor, row, decision, item=item, seeds=seeds),
+            now=now,
         )
         fresh = _decision_row(decision, item, receipt, row)
         fresh.id, fresh.contract_id, fresh.decided_at = decision_id, contract_pk, now
@@ -216,12 +218,19 @@ def _check_replays(snapshot: Snapshot, *, claim: Claim, contract: Contract) -> N
     check_replay(ReplayBundle(v=1, inputs=inputs, decision=decision))
 
 
-def _drafts(row: ClaimRow, decision: Decision, *, item: Kept, seeds: Seeds) -> list[EntryDraft]:
+def _drafts(
+    actor: Actor, row: ClaimRow, decision: Decision, *, item: Kept, seeds: Seeds
+) -> list[EntryDraft]:
     """Return the entry of the decision, and of the payment where something is paid."""
     body = {"claim": str(row.id), "contract": decision.contract_id}
     kinds = [CLAIM_DECIDED, PAYMENT_MADE] if decision.paid_amount > 0 else [CLAIM_DECIDED]
     return [
-        EntryDraft(kind=kind, id=new_id(seeds), body=body, commitments=(item.commitment,))
+        EntryDraft(
+            kind=kind,
+            id=new_id(seeds),
+            body={**body, "tag": tag(actor=actor, subject_id=row.subject_id)},
+            commitments=(item.commitment,),
+        )
         for kind in kinds
     ]
 

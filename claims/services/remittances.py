@@ -17,7 +17,7 @@ from claims.core.x12_835 import (
     remit_claim,
 )
 from claims.errors import NoPayerProfileError, UndecidedError
-from claims.keeping import Seeds, new_id
+from claims.keeping import Seeds, new_id, tag
 from claims.models import PENDED, PayerProfile
 from claims.models import Claim as ClaimRow
 from claims.models import Decision as DecisionRow
@@ -93,7 +93,11 @@ def _disclosure(
     draft = EntryDraft(
         kind=DECISION_DISCLOSED,
         id=new_id(seeds),
-        body={"claim": str(row.claim_id), "to": str(reader.organisation)},
+        body={
+            "claim": str(row.claim_id),
+            "to": str(reader.organisation),
+            "tag": tag(actor=holder, subject_id=row.claim.subject_id),
+        },
         commitments=(bytes(row.commitment),),
     )
     return submission_append(actor=holder, entries=[draft], now=now)

@@ -16,7 +16,7 @@ from claims.core.money import ZERO
 from claims.core.x12 import parse_interchanges
 from claims.core.x12_balance import check_balance
 from claims.errors import AlreadyDecidedError, NoContractError, UndecidedError, UnknownPayerError
-from claims.models import Claim, ClaimLine, Coverage, Decision, Payment
+from claims.models import AccumulatorRow, Claim, ClaimLine, Coverage, Decision, Payment
 from claims.selectors import accumulators_of, claim_get, claim_list
 from claims.services import (
     Decided,
@@ -29,6 +29,7 @@ from claims.services import (
 from foundation.core.actor import Actor
 from foundation.core.problem import NotFoundError
 from foundation.tenancy import acting_as
+from ledger.core.entry import parse_entry
 from ledger.models import Entry
 from tests.claims import world as plan
 from tests.claims.conftest import CANARY, SEEDS, Insurer, fresh_npi
@@ -70,6 +71,37 @@ def test_a_decision_is_made_again_from_what_was_kept(ready: Insurer) -> None:
     made = decide(ready, ready.takes())
     replayed = decision_replay(actor=ready.actor, decision_id=made.decision_id)
     assert (replayed.status, replayed.paid_amount) == (made.status, made.paid_amount)
+
+
+def test_accumulators_are_rebuilt_equal_from_the_decisions(ready: Insurer) -> None:
+    later = plan.line(procedure_code="G0130", charge_amount=Decimal("40.00"))
+    made = [decide(ready, ready.takes(each)) for each in (None, ready.claim(later))]
+    rebuilt = []
+    for each in made:
+        decision = decision_replay(actor=ready.actor, decision_id=each.decision_id)
+        before, after = decision.accumulators, decision.accumulators_after
+        rebuilt += [
+            (
+                each.decision_id,
+                "deductible",
+                after.deductible_met_amount - before.deductible_met_amount,
+            ),
+            (each.decision_id, "oop", after.oop_met_amount - before.oop_met_amount),
+        ]
+    with acting_as(ready.actor):
+        rows = AccumulatorRow.objects.values_list("decision_id", "kind", "amount")
+        assert sorted(rows) == sorted(row for row in rebuilt if row[2])
+
+
+def test_each_entry_about_a_person_carries_a_tag_of_its_own(ready: Insurer) -> None:
+    claim_id = ready.takes()
+    decide(ready, claim_id)
+    decision_disclose(actor=ready.actor, claim_id=claim_id, seeds=SEEDS, now=NOW)
+    with acting_as(ready.actor):
+        mine = Entry.objects.filter(organisation_id=ready.actor.organisation)
+        bodies = [parse_entry(bytes(each.content)).body for each in mine]
+    tags = [body["tag"] for body in bodies if "tag" in body]
+    assert len(tags) == len(set(tags)) == 5
 
 
 def test_the_deductible_is_met_once(ready: Insurer) -> None:
