@@ -17,7 +17,7 @@ from foundation.models import IdempotencyRecord
 from foundation.tenancy import acting_as
 from ledger.models import Entry
 from tests.accounts.conftest import World
-from tests.claims.conftest import CANARY, Insurer, fresh_npi
+from tests.claims.conftest import CANARY, PROFILE, Insurer, fresh_npi
 
 X12 = "application/edi-x12"
 
@@ -227,6 +227,23 @@ def test_contracts_come_and_are_refused_over_http(insurer: Insurer) -> None:
     assert caller.post(f"{path}/sign", {"role": "nobody"}).status_code == 400
     assert caller.post(f"{path}/activate").status_code == 409
     assert caller.post("/api/v1/contracts", b"{}").status_code == 400
+
+
+def test_coverage_and_the_payers_name_are_stated_over_http(insurer: Insurer) -> None:
+    caller = Caller(insurer.world, insurer.actor)
+    stated = {
+        "payer_id": insurer.payer,
+        "member_id": "M7",
+        "coverage": {"from_date": "2026-01-01"},
+    }
+    assert caller.post("/api/v1/coverages", stated).status_code == 201
+    assert caller.post("/api/v1/coverages", {**stated, "member_id": 7}).status_code == 400
+    for profile, status in ((PROFILE, 204), ({**PROFILE, "street": "A*B"}, 400)):
+        body = orjson.dumps(profile)
+        answer = Client().put(
+            "/api/v1/payer-profile", body, "application/json", headers=caller.headers
+        )
+        assert answer.status_code == status, answer.content
 
 
 def test_a_reader_may_not_write_and_nobody_reads_unasked(
