@@ -4,13 +4,20 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
+from claims.urls import x12_urlpatterns
 from foundation.health import healthz, readyz
 from ledger.urls import log_urlpatterns
+from provenance.urls import epcis_urlpatterns
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("web.urls")),
     path("admin/", admin.site.urls),
+    path("scan/", include("web.scan.urls")),
     path("api/v1/", include("accounts.urls")),
+    path("api/v1/", include("provenance.urls")),
+    path("api/v1/", include("claims.urls")),
+    path("epcis/v2/", include(epcis_urlpatterns)),
+    path("x12/", include(x12_urlpatterns)),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
     path("log/<slug:channel>/", include(log_urlpatterns)),

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
+from base64 import b64decode
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -107,6 +108,12 @@ def tamper_and_find(story: Story) -> None:
     if verdict["sound"] or verdict["faults"][0]["index"] != index[0]:
         raise NotProvenError(f"the edit was not found where it is: {verdict['faults'][:3]}")
     story.prove(f"one byte of an entry ({row[0]}) was changed: found, first bad index {index[0]}")
+
+
+def receipt_of_header(text: str) -> dict[str, Any]:
+    """Return the receipt of a ``Theriac-Receipt`` header as JSON."""
+    found: dict[str, Any] = json.loads(b64decode(text, validate=True))
+    return found
 
 
 def ledger_verify() -> dict[str, Any]:

@@ -15,7 +15,7 @@ class UnexpectedAnswerError(AssertionError):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer as it came."""
+    """An answer as it came; names of headers in lower case."""
 
     status: int
     headers: dict[str, str]
@@ -56,7 +56,8 @@ class Party:
         try:
             connection.request(method, path, body=data or None, headers=sent)
             response = connection.getresponse()
-            return Answer(response.status, dict(response.getheaders()), response.read())
+            headers_in = {name.lower(): value for name, value in response.getheaders()}
+            return Answer(response.status, headers_in, response.read())
         finally:
             connection.close()
 

@@ -21,6 +21,7 @@ from ledger.selectors import entry_list
 from ledger.services import channel_create
 from ops.demo import audit
 from ops.demo.cast import PARTIES, Story
+from ops.demo.custody import play_bottle, play_custody
 from ops.demo.party import Party, UnexpectedAnswerError
 from ops.demo.stage import Stage
 
@@ -31,6 +32,8 @@ def play(stage: Stage, *, tamper: bool) -> bool:
         story = _open(stage)
         _admit(story)
         prove_admissions(story)
+        play_custody(story)
+        play_bottle(story)
         audit.verify_everything(story)
         if tamper:
             audit.tamper_and_find(story)

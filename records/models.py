@@ -1,0 +1,1 @@
+"""The tables of records: none yet. What decides is in ``core``; anchoring brings its tables."""
