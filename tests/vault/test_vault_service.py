@@ -1,11 +1,13 @@
 """The vault on a real PostgreSQL: what is put comes back, to its organisation, unaltered only."""
 
+from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID, uuid4
 
 import pytest
 from django.db import DatabaseError, connections
 
 from foundation.core.actor import AUTHENTICATION, PUBLIC, SYSTEM, Actor
+from foundation.core.problem import BadInputError
 from foundation.key_providers import key_provider
 from foundation.tenancy import acting_as
 from ledger.core.commitment import check_commitment
@@ -64,6 +66,30 @@ def test_system_and_value_do_not_run_together(hospital: Actor) -> None:
     one = subject_ensure(actor=hospital, identifiers=[("a", "bc")], now=NOW)
     two = subject_ensure(actor=hospital, identifiers=[("ab", "c")], now=NOW)
     assert one != two
+
+
+@pytest.mark.parametrize("identifiers", [[], [("urn:mrn", "")], [("urn:mrn", "\ud800")]])
+def test_nobody_is_made_from_nothing(hospital: Actor, identifiers: list[tuple[str, str]]) -> None:
+    with pytest.raises(BadInputError):
+        subject_ensure(actor=hospital, identifiers=identifiers, now=NOW)
+    with acting_as(hospital):
+        assert Subject.objects.count() == 0
+
+
+def test_puts_of_one_thing_at_once_are_versions(hospital: Actor) -> None:
+    subject_id, ref = person(hospital, "1"), uuid4()
+
+    def once(number: int) -> None:
+        try:
+            put(hospital, subject_id, ref, b"%d" % number)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(once, range(12)))
+    with acting_as(hospital):
+        rows = PersonalItem.objects.filter(ref=ref).order_by("version")
+        assert list(rows.values_list("version", flat=True)) == list(range(1, 13))
 
 
 def test_what_is_put_comes_back_and_opens_its_commitment(hospital: Actor) -> None:

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from secrets import token_bytes
 from uuid import UUID, uuid4
 
+from django.db.models import Max
+
 from foundation.core.actor import Actor
 from foundation.tenancy import acting_as
 from ledger.core.bundle import Opening
@@ -12,10 +14,11 @@ from vault.cipher import CipherError, open_envelope, seal_envelope, unwrap_key, 
 from vault.core.envelope import EnvelopeError, KeyPurpose, dek_wrap_aad, record_aad
 from vault.errors import UnknownItemError, UnreadableItemError
 from vault.models import PersonalItem
-from vault.services.keys import KEY_SIZE_BYTES, subject_key
+from vault.services.keys import KEY_SIZE_BYTES, lock, subject_key
 
 NONCE_SIZE_BYTES = 24
 _LENGTH_SIZE_BYTES = 8
+_LOCK = 23  # classid of the advisory locks on the versions of one thing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,15 +48,17 @@ def personal_put(
     """
     with acting_as(actor):
         kek_version, kek = subject_key(subject_id)
+        lock(_LOCK, ref)  # two puts of one thing are two versions, one after the other
         earlier = PersonalItem.objects.filter(
             organisation_id=actor.organisation, holder=holder, ref=ref
         )
+        last = earlier.aggregate(last=Max("version"))["last"] or 0
         item = PersonalItem(
             organisation_id=actor.organisation,
             subject_id=subject_id,
             holder=holder,
             ref=ref,
-            version=earlier.count() + 1,
+            version=last + 1,
             media_type=media_type,
             kek_version=kek_version,
             dek_id=uuid4(),

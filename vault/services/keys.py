@@ -109,12 +109,10 @@ def tag_secret(row: SubjectTag, epoch: int) -> bytes:
     return _unwrap(root_name(row.organisation_id, epoch), bytes(row.wrapped_secret), aad)
 
 
-def lock(classid: int, organisation_id: UUID) -> None:
-    """Let one transaction at a time do this for an organisation."""
+def lock(classid: int, of: UUID) -> None:
+    """Let one transaction at a time do this for an organisation, or for a thing."""
     with connections[current_alias()].cursor() as cursor:
-        cursor.execute(
-            "SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [classid, str(organisation_id)]
-        )
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [classid, str(of)])
 
 
 def _unwrap(name: str, wrapped: bytes, aad: bytes) -> bytes:

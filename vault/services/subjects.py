@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from foundation.core.actor import Actor
-from foundation.core.problem import ConflictError
+from foundation.core.problem import BadInputError, ConflictError
 from foundation.tenancy import acting_as
 from vault.core.tag import make_tag
 from vault.errors import UnknownSubjectError
@@ -34,8 +34,11 @@ def subject_ensure(
     """Return the subject that these (system, value) pairs name, made when first met.
 
     Identifiers that are new for a known subject are added. They are kept as keyed hashes only.
-    Raise ``AmbiguousIdentifiersError`` where they name two people.
+    Raise ``AmbiguousIdentifiersError`` where they name two people, ``BadInputError`` where there
+    is none, or one that is no text of Unicode.
     """
+    if not identifiers or not all(_is_text(part) for pair in identifiers for part in pair):
+        raise BadInputError("a person is named by at least one identifier, system and value")
     with acting_as(actor):
         keyring = keyring_ensure(actor.organisation)
         lookups = [lookup_of(keyring, system, value) for system, value in identifiers]
@@ -62,6 +65,10 @@ def subject_ensure(
             for lookup in sorted(fresh)
         )
         return subject_id
+
+
+def _is_text(part: str) -> bool:
+    return bool(part) and not any("\ud800" <= letter <= "\udfff" for letter in part)
 
 
 def tag_next(*, actor: Actor, subject_id: UUID) -> str:
