@@ -9,10 +9,14 @@ from foundation.health import healthz, readyz
 from ledger.urls import log_urlpatterns
 from provenance.urls import epcis_urlpatterns
 
+admin.site.site_header = admin.site.site_title = "Theriac"
+admin.site.index_title = "Administration"
+
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("web.urls")),
     path("admin/", admin.site.urls),
     path("scan/", include("web.scan.urls")),
+    path("api/v1/", include("ledger.urls")),
     path("api/v1/", include("accounts.urls")),
     path("api/v1/", include("provenance.urls")),
     path("api/v1/", include("claims.urls")),

@@ -1,12 +1,16 @@
-"""Addresses of the log, relative to ``/log/<channel>/``."""
+"""Addresses of the log: C2SP's under ``/log/<channel>/``, ours under ``/api/v1/``."""
 
 from django.urls import path, re_path
 
-from ledger.api import c2sp
+from ledger.api import c2sp, rest
 
 log_urlpatterns = [
     path("checkpoint", c2sp.checkpoint, name="log-checkpoint"),
     path("vkey", c2sp.vkey, name="log-vkey"),
     path("tile/<path:path>", c2sp.tile, name="log-tile"),
     re_path("^proof/(?P<entry_id>[0-9a-f]{64})$", c2sp.proof, name="log-proof"),
+]
+
+urlpatterns = [
+    path("ledger/receipts/<uuid:submission_id>", rest.ReceiptView.as_view(), name="ledger-receipt"),
 ]

@@ -71,6 +71,7 @@ NAMED_IN_SETTINGS = {
     "accounts.urls",
     "config.urls",
     "foundation.logs",
+    "ledger.health",  # by the app's ready()
     "foundation.middleware",
     "foundation.parsers",
     "web.scan.urls",

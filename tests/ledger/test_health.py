@@ -1,0 +1,37 @@
+"""What readiness says of the log."""
+
+import datetime as dt
+from uuid import uuid4
+
+import pytest
+from django.db import OperationalError
+
+from foundation.core.actor import SYSTEM
+from foundation.tenancy import acting_as
+from ledger import health
+from ledger.core.entry import EntryDraft
+from ledger.models import LogFreeze
+from ledger.services import submission_append
+from tests.conftest import NOW, Channel
+
+
+def test_a_frozen_log_and_a_broken_promise_are_named(fresh_db: Channel) -> None:
+    assert health.sequencer_trouble(now=NOW) == ""
+    draft = EntryDraft(kind="test.thing.done.v1", id=uuid4(), body={})
+    submission_append(actor=fresh_db.operator, entries=[draft], now=NOW)
+    assert health.sequencer_trouble(now=NOW) == ""
+    late = NOW + dt.timedelta(seconds=61)
+    assert "beyond the deadline" in health.sequencer_trouble(now=late)
+    fresh_db.sequence()
+    assert health.sequencer_trouble(now=late) == ""
+    with acting_as(SYSTEM):
+        LogFreeze.objects.create(log_id=fresh_db.log.id, reason="a test", frozen_at=NOW)
+    assert "frozen" in health.sequencer()
+
+
+def test_a_database_that_is_gone_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(actor: object) -> None:
+        raise OperationalError(actor)
+
+    monkeypatch.setattr(health, "acting_as", refuse)
+    assert health.sequencer_trouble(now=NOW) == "cannot be asked"
