@@ -1,0 +1,36 @@
+"""A real Chromium for the pages' tests; they skip, with the reason, where there is none."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+BROWSER = shutil.which("chromium")
+in_browser = pytest.mark.skipif(BROWSER is None, reason="there is no Chromium on this machine")
+_ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@contextmanager
+def page_of(width: int) -> "Iterator[Page]":
+    """Yield an empty page of a window of ``width`` pixels."""
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415 - only the gate has it
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=BROWSER, args=_ARGUMENTS)
+        try:
+            yield browser.new_page(viewport={"width": width, "height": 800})
+        finally:
+            browser.close()
