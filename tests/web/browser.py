@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,7 +12,10 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 BROWSER = shutil.which("chromium")
-in_browser = pytest.mark.skipif(BROWSER is None, reason="there is no Chromium on this machine")
+in_browser = pytest.mark.skipif(
+    BROWSER is None or find_spec("playwright") is None,
+    reason="there is no Chromium, or no Playwright, on this machine",
+)
 _ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
