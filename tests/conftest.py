@@ -71,12 +71,16 @@ def databases(worker_id: str, django_db_blocker: DjangoDbBlocker) -> Iterator[Da
 
 
 @pytest.fixture(autouse=True)
-def _keys_apart(request: pytest.FixtureRequest) -> None:
-    """Make sure that no test writes keys into a developer's home."""
+def _keys_apart(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Make sure that no test writes keys into a developer's home, nor into another's folder."""
     if "worker_db" in request.fixturenames:
+        yield
         return
     settings = request.getfixturevalue("settings")
     settings.THERIAC_KEY_FOLDER = Path(request.getfixturevalue("tmp_path")) / "keys"
+    key_provider.cache_clear()
+    yield
+    # The next test's folder is another one: the provider must not be remembered.
     key_provider.cache_clear()
 
 

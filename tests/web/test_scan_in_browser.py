@@ -48,6 +48,7 @@ def test_two_scans_with_the_keyboard_alone(
     )
     with page_of(width) as page:
         page.goto(f"{live_pages}/scan/")
+        page.wait_for_function("document.activeElement.name === 'username'")
         page.keyboard.type(email)
         page.keyboard.press("Tab")
         page.keyboard.type(password)
@@ -56,8 +57,10 @@ def test_two_scans_with_the_keyboard_alone(
         said = []
         for number in range(2):
             # The field has the focus: a scanner that types needs no hand at the screen.
+            page.wait_for_function("document.activeElement.id === 'scan'")
             page.keyboard.type(epc)
-            page.keyboard.press("Enter")
+            with page.expect_navigation():
+                page.keyboard.press("Enter")
             page.wait_for_selector(".verdict")
             said.append(page.locator(".answer").inner_text().split()[-1])
             page.screenshot(path=str(tmp_path / f"scan-{width}-{number}.png"), full_page=True)
