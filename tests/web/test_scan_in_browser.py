@@ -48,7 +48,7 @@ def test_two_scans_with_the_keyboard_alone(
     )
     with page_of(width) as page:
         page.goto(f"{live_pages}/scan/")
-        page.wait_for_function("document.activeElement.name === 'username'")
+        page.wait_for_selector("[name=username]:focus")
         page.keyboard.type(email)
         page.keyboard.press("Tab")
         page.keyboard.type(password)
@@ -57,7 +57,7 @@ def test_two_scans_with_the_keyboard_alone(
         said = []
         for number in range(2):
             # The field has the focus: a scanner that types needs no hand at the screen.
-            page.wait_for_function("document.activeElement.id === 'scan'")
+            page.wait_for_selector("#scan:focus")
             page.keyboard.type(epc)
             with page.expect_navigation():
                 page.keyboard.press("Enter")
