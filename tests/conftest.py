@@ -103,7 +103,8 @@ def worker_db(
 
 @pytest.fixture
 def channel(worker_db: Channel) -> Channel:
-    """The worker's channel."""
+    """The worker's channel, in which nothing waits from another test."""
+    worker_db.sequence()
     return worker_db
 
 
