@@ -5,12 +5,14 @@ fresh organisations; a test that changes what everybody shares takes ``fresh_db`
 """
 
 import datetime as dt
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Thread
 from uuid import UUID, uuid4
 
+import hypothesis
 import pytest
 from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
 from django.core.wsgi import get_wsgi_application
@@ -23,6 +25,13 @@ from ledger import selectors as ledger_selectors
 from ledger.selectors import LogInfo
 from ledger.services import Sequencer, channel_create, member_admit
 from tests.database import Databases, databases_of
+
+# Tests never measure time. In CI hypothesis' own profile says so already, and fixes the seed.
+hypothesis.settings.register_profile(
+    "theriac", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+if not os.environ.get("CI"):
+    hypothesis.settings.load_profile("theriac")
 
 NOW = dt.datetime(2026, 11, 24, 9, 0, tzinfo=dt.UTC)
 
