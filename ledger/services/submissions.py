@@ -23,7 +23,6 @@ from ledger.core.statement import (
     Statement,
     build_statement,
     parse_statement,
-    statement_hash,
     statement_message,
 )
 from ledger.errors import (
@@ -37,7 +36,7 @@ from ledger.models import Entry, LogFreeze, Submission
 from ledger.selectors import LogInfo, current_log, receipt_key_name
 from ledger.services.keys import HeldKey, Signer, key_for_signing
 from ledger.services.sealed import sealed_check
-from ledger.services.signed import Signed
+from ledger.services.signed import Signed, promise_of
 
 # Beyond this many waiting submissions the caller is asked to come back (ledger guide 7).
 OUTSTANDING_MAX = 4096
@@ -165,14 +164,10 @@ def submission_store(*, log: LogInfo, signed: Signed, now: dt.datetime) -> Recei
     Raise ``AlreadySubmittedError`` where the submission's id, or one of its entries', is there.
     """
     stated = signed.parsed
-    promise = Promise(
-        log=log.origin,
-        organisation_id=stated.organisation_id,
-        id=stated.id,
-        n=stated.n,
-        root=stated.root,
-        statement_hash=statement_hash(signed.statement),
-        key_id=bytes.fromhex(log.receipt_key_id),
+    promise = promise_of(
+        log=log,
+        stated=stated,
+        statement=signed.statement,
         time=now,
         deadline=now + dt.timedelta(seconds=settings.RECEIPT_DEADLINE_S),
     )
@@ -263,14 +258,10 @@ def receipt_again(*, actor: Actor, submission_id: UUID) -> Receipt:
         stated = parse_statement(bytes(row.statement))
         ids = Entry.objects.filter(submission_id=row.pk).order_by("position")
         return Receipt(
-            promise=Promise(
-                log=log.origin,
-                organisation_id=stated.organisation_id,
-                id=stated.id,
-                n=stated.n,
-                root=stated.root,
-                statement_hash=bytes(row.statement_hash),
-                key_id=bytes.fromhex(log.receipt_key_id),
+            promise=promise_of(
+                log=log,
+                stated=stated,
+                statement=bytes(row.statement),
                 time=row.received_at,
                 deadline=row.deadline_at,
             ),

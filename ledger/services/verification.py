@@ -18,11 +18,12 @@ from ledger.core.ed25519 import SignatureError, check_signature
 from ledger.core.entry import EntryError, parse_entry
 from ledger.core.merkle import leaf_hash, tree_root
 from ledger.core.note import NoteError, parse_note, parse_vkey
-from ledger.core.receipt import Promise, Receipt, ReceiptError, receipt_message
+from ledger.core.receipt import Receipt, ReceiptError, receipt_message
 from ledger.core.statement import StatementError, build_header, parse_statement, statement_hash
 from ledger.core.verify import Fault, LogVerifier, StoredCheckpoint, StoredLeaf
 from ledger.models import Checkpoint, Member, SigningKey, Tile
 from ledger.selectors import HASH_SIZE_BYTES, TILE_WIDTH, LogInfo, current_log
+from ledger.services.signed import promise_of
 
 FAULTS_MAX = 100
 _ROWS_AT_ONCE = 2000
@@ -166,16 +167,8 @@ def _submission_faults(log: LogInfo, row: tuple[Any, ...]) -> Iterator[str]:
     for name, (is_, should) in expected.items():
         if is_ != should:
             yield f"column {name} of the submission differs from its statement"
-    promise = Promise(
-        log=log.origin,
-        organisation_id=stated.organisation_id,
-        id=stated.id,
-        n=stated.n,
-        root=stated.root,
-        statement_hash=statement_hash(bytes(row[17])),
-        key_id=bytes.fromhex(log.receipt_key_id),
-        time=row[20],
-        deadline=row[21],
+    promise = promise_of(
+        log=log, stated=stated, statement=bytes(row[17]), time=row[20], deadline=row[21]
     )
     try:
         check_signature(log.receipt_public_key, receipt_message(promise), bytes(row[22]))

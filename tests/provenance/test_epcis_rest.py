@@ -16,8 +16,6 @@ from tests.conftest import NOW, Channel
 from tests.provenance.epcis_samples import CONTEXT
 from tests.provenance.world import Member, commission, member, packs, ship
 
-pytestmark = pytest.mark.urls("tests.provenance.urls")
-
 
 @pytest.fixture
 def maker(channel: Channel) -> Member:

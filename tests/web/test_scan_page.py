@@ -14,8 +14,6 @@ from foundation.tenancy import acting_as
 from tests.conftest import NOW, Channel
 from tests.provenance.world import Member, commission, member, packs
 
-pytestmark = pytest.mark.urls("tests.web.scan_urls")
-
 
 @pytest.fixture(autouse=True)
 def _quick_hasher_and_no_static_files(settings: Settings, tmp_path: Path) -> None:
