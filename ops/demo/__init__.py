@@ -4,7 +4,7 @@ Every party speaks HTTP with its own key; every document is written in its real 
 claimed at the end was checked, most of it by a program that shares no code with the server.
 """
 
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Sequence
 
 from rich.console import Console
@@ -19,7 +19,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "--tamper", action="store_true", help="edit a row as a superuser would, and find it"
     )
-    parser.add_argument("--port", type=int, default=0, metavar="N", help="default: a free one")
+    parser.add_argument("--port", type=_port, default=0, metavar="N", help="default: a free one")
     given = parser.parse_args(arguments)
     console = Console(highlight=False)
     with stage(port=given.port, console=console) as set_up:
@@ -30,3 +30,9 @@ def main(arguments: Sequence[str]) -> int:
         if proven and not given.no_serve:
             set_up.serve()
     return 0 if proven else 1
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) <= 65_535):  # noqa: PLR2004 - TCP
+        raise ArgumentTypeError(f"{text} is no port: use 1 to 65535")
+    return int(text)
