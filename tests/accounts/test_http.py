@@ -5,6 +5,8 @@ from uuid import UUID, uuid4
 
 import orjson
 import pytest
+from django.http import HttpRequest
+from django.middleware.csrf import get_token
 from django.test import Client
 from drf_spectacular.generators import SchemaGenerator
 
@@ -169,6 +171,13 @@ def test_a_session_writes_with_its_token_only(world: World) -> None:
     assert answer.status_code == 403
     assert key_ids() == before
     assert client.get("/api/v1/me").status_code == 200
+    token = get_token(HttpRequest())
+    client.cookies["csrftoken"] = token
+    answer = post(
+        client, "api-keys", {"name": "x", "scopes": ["epcis:read"]}, **{"X-CSRFToken": token}
+    )
+    assert answer.status_code == 201
+    assert {UUID(answer.json()["id"])} == key_ids() - before
 
 
 def test_who_belongs_to_several_organisations_says_for_which(world: World) -> None:
