@@ -7,6 +7,7 @@ import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Sequence
 
+from ops.browser_files import ensure_browser_files, packages
 from ops.doctor import doctor
 from ops.environment import ROOT, load_env_file
 from ops.errors import OpsError
@@ -25,6 +26,7 @@ usage: ./theriac WORD ...
   up [--port N]            serve on this machine until Ctrl-C
   doctor [--json]          say what is in the way, and what to do about it
   setup-db ADMIN_URL       make the roles and the database on a server of yours
+  browser-files            install the pages' libraries now, after that failed
   gate                     run the static checks
   anything else            goes to manage.py: ./theriac help lists it
 """
@@ -86,6 +88,16 @@ def _test(arguments: list[str]) -> int:
     return run_tests(rest, everything=given.all, own_server=given.server)
 
 
+def _browser_files(arguments: list[str]) -> int:
+    ArgumentParser(
+        prog="theriac browser-files", description="Install the pages' libraries now."
+    ).parse_args(arguments)
+    why = ensure_browser_files(ROOT, again=True)
+    if not why:
+        print(f"installed: {', '.join(packages(ROOT))}")
+    return 1 if why else 0
+
+
 def _gate(arguments: list[str]) -> int:
     ArgumentParser(prog="theriac gate", description="Run the static checks.").parse_args(arguments)
     return gate()
@@ -104,6 +116,7 @@ def _not_built(word: str) -> int:
 
 
 WORDS: dict[str, Callable[[list[str]], int]] = {
+    "browser-files": _browser_files,
     "demo": _demo,
     "doctor": _doctor,
     "gate": _gate,

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from ops.bootstrap import has_state, wanted_state
+from ops.browser_files import packages, trouble
 from ops.database_checks import check_database
 from ops.environment import ROOT, has_own_database, theriac_home
 from ops.findings import Finding, Status, fail, ok, warn
@@ -97,13 +98,11 @@ def check_keys(environment: Mapping[str, str], home: Path) -> Finding:
 
 def check_browser_files(root: Path) -> Finding:
     """Say whether the browser's libraries are there; without them typing scanners still work."""
-    if (root / "web" / "static" / "vendor").is_dir():
-        return ok("browser files", "installed")
-    return warn(
-        "browser files",
-        "not installed: no camera scanning, plain graphs",
-        "install what package-lock.json names into web/static/vendor",
-    )
+    why = trouble(root)
+    if not why:
+        return ok("browser files", ", ".join(packages(root)))
+    remedy = "./theriac browser-files tries again; it needs npm and its registry"
+    return warn("browser files", f"no camera on /scan/: {why}", remedy)
 
 
 def existing(path: Path) -> Path:

@@ -91,9 +91,14 @@ def test_file_keys_beside_an_operators_database_are_told(tmp_path: Path) -> None
 
 
 def test_missing_browser_files_are_told(tmp_path: Path) -> None:
-    assert doctor.check_browser_files(tmp_path).status == "warn"
-    (tmp_path / "web" / "static" / "vendor").mkdir(parents=True)
+    (tmp_path / "web").mkdir()
+    table = {"packages": [{"name": "lib", "version": "1"}], "files": []}
+    (tmp_path / "web" / "browser_files.json").write_text(json.dumps(table))
     assert doctor.check_browser_files(tmp_path).status == "ok"
+    table["files"] = [{"file": "lib/a.js", "from": "lib/a.js", "sha256": "00"}]
+    (tmp_path / "web" / "browser_files.json").write_text(json.dumps(table))
+    found = doctor.check_browser_files(tmp_path)
+    assert (found.status, found.detail) == ("warn", "no camera on /scan/: not installed yet")
 
 
 def test_a_database_set_up_by_us_is_well(running: Server, tmp_path: Path) -> None:
