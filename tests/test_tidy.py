@@ -71,6 +71,7 @@ NAMED_IN_SETTINGS = {
     "accounts.urls",
     "config.urls",
     "foundation.logs",
+    "claims.holders",  # by the app's ready()
     "ledger.health",  # by the app's ready()
     "foundation.middleware",
     "foundation.parsers",
@@ -85,7 +86,6 @@ NOT_CALLED_YET = {
     "records.core.consent_compile": "records' services",
     "records.core.disclosure": "records' services",
     "records.models": "records' tables",
-    "vault.core.erasure": "erasure's service",
 }
 
 

@@ -93,12 +93,38 @@ class SubjectTag(models.Model):
 
     subject = models.OneToOneField(Subject, models.PROTECT, primary_key=True)
     organisation_id = models.UUIDField()
+    epoch = models.PositiveIntegerField(default=1)
     wrapped_secret = models.BinaryField()
     counter = models.PositiveBigIntegerField()
 
     def __str__(self) -> str:
         """Return the counter."""
         return str(self.counter)
+
+
+class SubjectLookup(models.Model):
+    """What an app finds a thing by, as a keyed hash; ``ref`` is the thing, ``holder`` its kind."""
+
+    ledger_role: ClassVar[LedgerRole] = LedgerRole.PERSONAL
+
+    subject = models.ForeignKey(Subject, models.PROTECT)
+    organisation_id = models.UUIDField()
+    holder = models.CharField(max_length=60)
+    lookup = models.BinaryField(max_length=32)
+    ref = models.UUIDField()
+
+    class Meta:
+        """Put twice is put once."""
+
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organisation_id", "lookup", "ref"], name="subject_lookup_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        """Return what is found; what it is found by is nowhere."""
+        return f"{self.holder} {self.ref}"
 
 
 class PersonalItem(models.Model):

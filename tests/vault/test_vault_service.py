@@ -1,7 +1,7 @@
 """The vault on a real PostgreSQL: what is put comes back, to its organisation, unaltered only."""
 
 from concurrent.futures import ThreadPoolExecutor
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 from django.db import DatabaseError, connections
@@ -13,41 +13,17 @@ from foundation.tenancy import acting_as
 from ledger.core.commitment import check_commitment
 from tests.conftest import NOW, Channel, organisation_actor
 from tests.database import Databases
+from tests.vault.conftest import SEED, person, put
 from vault.core.tag import find_tags
 from vault.errors import UnknownItemError, UnknownSubjectError, UnreadableItemError
 from vault.models import PersonalItem, Subject, SubjectTag
-from vault.services import opening_get, personal_get, personal_put, subject_ensure, tag_next
-from vault.services.items import Sealed
+from vault.services import opening_get, personal_get, subject_ensure, tag_next
 from vault.services.keys import keyring_ensure, root_name, tag_secret
 from vault.services.subjects import AmbiguousIdentifiersError
 
 pytestmark = pytest.mark.usefixtures("db")
 
-SEED = bytes(range(32))
 CANARY = "Zoë Canary"
-
-
-@pytest.fixture
-def hospital() -> Actor:
-    return organisation_actor(uuid4())
-
-
-def person(actor: Actor, *values: str) -> UUID:
-    identifiers = [("urn:mrn", value) for value in values]
-    return subject_ensure(actor=actor, identifiers=identifiers, now=NOW)
-
-
-def put(actor: Actor, subject_id: UUID, ref: UUID, data: bytes) -> Sealed:
-    return personal_put(
-        actor=actor,
-        subject_id=subject_id,
-        holder="tests.note",
-        ref=ref,
-        media_type="text/plain",
-        data=data,
-        header=b'{"v":1}',
-        seed=SEED,
-    )
 
 
 def test_identifiers_name_one_subject(hospital: Actor) -> None:
@@ -138,7 +114,7 @@ def test_tags_have_no_gap_and_only_the_secret_finds_them(hospital: Actor) -> Non
     tags = [tag_next(actor=hospital, subject_id=subject_id) for _ in range(5)]
     assert len(set(tags)) == 5
     with acting_as(hospital):
-        secret = tag_secret(SubjectTag.objects.get(subject_id=subject_id), epoch=1)
+        secret = tag_secret(SubjectTag.objects.get(subject_id=subject_id))
     search = find_tags(secret, 5, seen={*tags[:2], *tags[3:]})
     assert len(search.found) == 4
     assert list(search.gaps) == [3]

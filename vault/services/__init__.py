@@ -1,13 +1,29 @@
 """All writes of the vault, and its reads of personal data."""
 
-from vault.services.items import Sealed, opening_get, personal_get, personal_put
-from vault.services.subjects import subject_ensure, tag_next
+from vault.services.items import (
+    ItemDraft,
+    Sealed,
+    opening_get,
+    personal_get,
+    personal_put,
+    personal_put_many,
+)
+from vault.services.lookups import LookupDraft, lookup_find, lookup_put, lookup_put_many
+from vault.services.subjects import subject_ensure, tag_next, tags_next, tags_next_for
 
 __all__ = [
+    "ItemDraft",
+    "LookupDraft",
     "Sealed",
+    "lookup_find",
+    "lookup_put",
+    "lookup_put_many",
     "opening_get",
     "personal_get",
     "personal_put",
+    "personal_put_many",
     "subject_ensure",
     "tag_next",
+    "tags_next",
+    "tags_next_for",
 ]

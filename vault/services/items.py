@@ -1,24 +1,43 @@
 """Items: sealed under a data key of their own, opened only as what was committed to."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from secrets import token_bytes
 from uuid import UUID, uuid4
 
+from django.db import connections
 from django.db.models import Max
 
 from foundation.core.actor import Actor
-from foundation.tenancy import acting_as
+from foundation.tenancy import acting_as, current_alias
 from ledger.core.bundle import Opening
 from ledger.core.commitment import CommitmentError, check_commitment, commit
 from vault.cipher import CipherError, open_envelope, seal_envelope, unwrap_key, wrap_key
 from vault.core.envelope import EnvelopeError, KeyPurpose, dek_wrap_aad, record_aad
 from vault.errors import UnknownItemError, UnreadableItemError
 from vault.models import PersonalItem
-from vault.services.keys import KEY_SIZE_BYTES, lock, subject_key
+from vault.registry import holder_get
+from vault.services.keys import KEY_SIZE_BYTES, subject_key, subject_key_at, subject_keys_hold
 
 NONCE_SIZE_BYTES = 24
 _LENGTH_SIZE_BYTES = 8
-_LOCK = 23  # classid of the advisory locks on the versions of one thing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemDraft:
+    """Something about a subject, to be sealed as the next version of ``holder``/``ref``.
+
+    ``header`` is canonical JSON that the commitment covers; ``seed`` are 32 random bytes, the
+    commitment's key, sealed with the data so that they die together.
+    """
+
+    subject_id: UUID
+    holder: str
+    ref: UUID
+    media_type: str
+    data: bytes = field(repr=False)
+    header: bytes = field(repr=False)
+    seed: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,45 +61,130 @@ def personal_put(
 ) -> Sealed:
     """Encrypt ``data`` about a subject as the next version of ``holder``/``ref``.
 
-    ``header`` is canonical JSON that the commitment covers; ``seed`` are 32 random bytes, the
-    commitment's key, sealed with the data so that they die together. Raise
-    ``UnknownSubjectError``, or ``EnvelopeSizeError`` over 1 MiB.
+    Raise ``UnknownSubjectError``, ``EnvelopeSizeError`` over 1 MiB, or
+    ``UnregisteredHolderError``: what erasure does not know of is not kept.
     """
+    draft = ItemDraft(
+        subject_id=subject_id,
+        holder=holder,
+        ref=ref,
+        media_type=media_type,
+        data=data,
+        header=header,
+        seed=seed,
+    )
+    return personal_put_many(actor=actor, items=[draft])[0]
+
+
+def personal_put_many(*, actor: Actor, items: Sequence[ItemDraft]) -> tuple[Sealed, ...]:
+    """Do as ``personal_put`` for all of them, in their order; three queries for any number.
+
+    They may be about several subjects. One thing named more than once gets a version for each.
+    """
+    for holder in {draft.holder for draft in items}:
+        holder_get(holder)
+    if not items:
+        return ()
+    sealed: dict[int, PersonalItem] = {}
     with acting_as(actor):
-        kek_version, kek = subject_key(subject_id)
-        lock(_LOCK, ref)  # two puts of one thing are two versions, one after the other
-        earlier = PersonalItem.objects.filter(
-            organisation_id=actor.organisation, holder=holder, ref=ref
+        held = subject_keys_hold({draft.subject_id for draft in items})
+        keys = {subject_id: (row.version, subject_key(row)) for subject_id, row in held.items()}
+        waiting = list(range(len(items)))
+        while waiting:
+            versions = _versions(actor, [items[at] for at in waiting])
+            made: dict[int, PersonalItem] = {}
+            for at in waiting:
+                draft = items[at]
+                thing = (draft.holder, draft.ref)
+                versions[thing] = versions.get(thing, 0) + 1
+                kek_version, kek = keys[draft.subject_id]
+                item = PersonalItem(
+                    organisation_id=actor.organisation,
+                    subject_id=draft.subject_id,
+                    holder=draft.holder,
+                    ref=draft.ref,
+                    version=versions[thing],
+                    media_type=draft.media_type,
+                    kek_version=kek_version,
+                )
+                made[at] = _sealed(item, draft, kek)
+            stored = _insert(actor, made)
+            sealed |= {at: item for at, item in made.items() if item.id in stored}
+            # Somebody else put the same version of a thing first: it is made again as the next.
+            waiting = [at for at in waiting if at not in sealed]
+        return tuple(
+            Sealed(item_id=sealed[at].id, commitment=bytes(sealed[at].commitment))
+            for at in range(len(items))
         )
-        last = earlier.aggregate(last=Max("version"))["last"] or 0
-        item = PersonalItem(
-            organisation_id=actor.organisation,
-            subject_id=subject_id,
-            holder=holder,
-            ref=ref,
-            version=last + 1,
-            media_type=media_type,
-            kek_version=kek_version,
-            dek_id=uuid4(),
-            commitment=commit(key=seed, header=header, data=data),
-        )
-        dek = token_bytes(KEY_SIZE_BYTES)
-        item.wrapped_dek = wrap_key(
-            wrapping_key=kek,
-            purpose=KeyPurpose.DEK_WRAP,
-            nonce=token_bytes(NONCE_SIZE_BYTES),
-            aad=_dek_aad(item),
-            key=dek,
-        )
-        item.envelope = seal_envelope(
-            key=dek,
-            purpose=KeyPurpose.RECORD,
-            nonce=token_bytes(NONCE_SIZE_BYTES),
-            aad=_record_aad(item),
-            plaintext=seed + len(header).to_bytes(_LENGTH_SIZE_BYTES, "big") + header + data,
-        )
-        item.save(force_insert=True)
-        return Sealed(item_id=item.id, commitment=bytes(item.commitment))
+
+
+def _versions(actor: Actor, drafts: Sequence[ItemDraft]) -> dict[tuple[str, UUID], int]:
+    """Return the newest version of each thing that has one."""
+    rows = PersonalItem.objects.filter(
+        organisation_id=actor.organisation,
+        holder__in={draft.holder for draft in drafts},
+        ref__in={draft.ref for draft in drafts},
+    )
+    newest = rows.values("holder", "ref").annotate(newest=Max("version"))
+    return {(row["holder"], row["ref"]): row["newest"] for row in newest}
+
+
+def _sealed(item: PersonalItem, draft: ItemDraft, kek: bytes) -> PersonalItem:
+    """Seal the draft into its row, under a data key of its own."""
+    item.dek_id = uuid4()
+    item.commitment = commit(key=draft.seed, header=draft.header, data=draft.data)
+    dek = token_bytes(KEY_SIZE_BYTES)
+    item.wrapped_dek = wrap_key(
+        wrapping_key=kek,
+        purpose=KeyPurpose.DEK_WRAP,
+        nonce=token_bytes(NONCE_SIZE_BYTES),
+        aad=_dek_aad(item),
+        key=dek,
+    )
+    size = len(draft.header).to_bytes(_LENGTH_SIZE_BYTES, "big")
+    item.envelope = seal_envelope(
+        key=dek,
+        purpose=KeyPurpose.RECORD,
+        nonce=token_bytes(NONCE_SIZE_BYTES),
+        aad=_record_aad(item),
+        plaintext=draft.seed + size + draft.header + draft.data,
+    )
+    return item
+
+
+# One statement for any number, and no lock: a version that somebody else takes meanwhile is
+# skipped and not returned.
+_INSERT = """
+    INSERT INTO vault_personalitem (organisation_id, id, subject_id, holder, ref, version,
+        media_type, kek_version, dek_id, wrapped_dek, envelope, commitment)
+    SELECT %s, row.* FROM unnest(%s::uuid[], %s::uuid[], %s::text[], %s::uuid[], %s::integer[],
+        %s::text[], %s::integer[], %s::uuid[], %s::bytea[], %s::bytea[], %s::bytea[]) AS row
+    ON CONFLICT (organisation_id, holder, ref, version) DO NOTHING
+    RETURNING id
+"""
+_INSERTED = (
+    "id",
+    "subject_id",
+    "holder",
+    "ref",
+    "version",
+    "media_type",
+    "kek_version",
+    "dek_id",
+    "wrapped_dek",
+    "envelope",
+    "commitment",
+)
+
+
+def _insert(actor: Actor, made: Mapping[int, PersonalItem]) -> set[UUID]:
+    """Insert what was sealed; return the ids of what is in."""
+    # In one order, so that two who put the same things wait for each other in turn.
+    rows = sorted(made.values(), key=lambda item: (item.holder, item.ref.bytes, item.version))
+    columns = [[getattr(row, name) for row in rows] for name in _INSERTED]
+    with connections[current_alias()].cursor() as cursor:
+        cursor.execute(_INSERT, [actor.organisation, *columns])
+        return {id_ for (id_,) in cursor.fetchall()}
 
 
 def personal_get(*, actor: Actor, item_id: UUID) -> bytes:
@@ -98,7 +202,7 @@ def opening_get(*, actor: Actor, item_id: UUID, number: int = 0) -> Opening:
         item = PersonalItem.objects.filter(id=item_id).first()
         if item is None:
             raise UnknownItemError("your organisation keeps no such item")
-        _, kek = subject_key(item.subject_id, item.kek_version)
+        kek = subject_key_at(item.subject_id, item.kek_version)
         try:
             dek = unwrap_key(
                 wrapping_key=kek,

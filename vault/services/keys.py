@@ -1,6 +1,7 @@
 """The hierarchy of keys: root (in the provider) over subject's key over data key."""
 
 import hmac
+from collections.abc import Collection, Sequence
 from secrets import token_bytes
 from uuid import UUID
 
@@ -17,6 +18,7 @@ FIRST_EPOCH = 1
 FIRST_VERSION = 1
 _LOCK = 21  # classid of the advisory locks on an organisation's keyring
 _LOOKUP = b"theriac/lookup/v1\n"
+_HOLDER_LOOKUP = b"theriac/holder-lookup/v1\n"
 _TAG_SECRET = b"theriac/tag-secret/v1\n"
 
 
@@ -46,16 +48,28 @@ def keyring_ensure(organisation_id: UUID) -> Keyring:
     )
 
 
-def lookup_of(keyring: Keyring, system: str, value: str) -> bytes:
-    """Return the keyed hash under which an identifier is found; lengths keep the parts apart."""
-    key = _unwrap(
+def lookup_key(keyring: Keyring) -> bytes:
+    """Return the key of an organisation's keyed hashes; raise ``UnreadableItemError``."""
+    return _unwrap(
         root_name(keyring.organisation_id, keyring.epoch),
         bytes(keyring.wrapped_lookup_key),
         _LOOKUP + keyring.organisation_id.bytes,
     )
-    parts = (system.encode(), value.encode())
-    data = b"".join(len(part).to_bytes(8, "big") + part for part in parts)
-    return hmac.digest(key, _LOOKUP + data, "sha256")
+
+
+def identifier_hash(key: bytes, system: str, value: str) -> bytes:
+    """Return the keyed hash under which an identifier is found; lengths keep the parts apart."""
+    return hmac.digest(key, _LOOKUP + _prefixed(system, value), "sha256")
+
+
+def holder_hash(key: bytes, holder: str, parts: Sequence[str]) -> bytes:
+    """Return the keyed hash under which a thing of ``holder`` is found."""
+    return hmac.digest(key, _HOLDER_LOOKUP + _prefixed(holder, *parts), "sha256")
+
+
+def _prefixed(*parts: str) -> bytes:
+    texts = [part.encode() for part in parts]
+    return b"".join(len(text).to_bytes(8, "big") + text for text in texts)
 
 
 def subject_keys_make(keyring: Keyring, subject: Subject) -> None:
@@ -79,34 +93,61 @@ def subject_keys_make(keyring: Keyring, subject: Subject) -> None:
     SubjectTag.objects.create(
         subject=subject,
         organisation_id=organisation_id,
+        epoch=keyring.epoch,
         wrapped_secret=key_provider().root_wrap(name, token_bytes(KEY_SIZE_BYTES), secret_aad),
         counter=0,
     )
 
 
-def subject_key(subject_id: UUID, version: int | None = None) -> tuple[int, bytes]:
-    """Return version and bytes of a subject's key, the newest where none is named.
+def subject_keys_hold(subject_ids: Collection[UUID]) -> dict[UUID, SubjectKey]:
+    """Return the newest key's row of each subject, and hold them until the transaction ends.
 
-    Raise ``UnknownSubjectError``, or ``UnreadableItemError`` once its root is destroyed.
+    Whoever puts something about a subject holds its key, and an erasure takes it alone: nothing
+    is put under a key that is about to die. Raise ``UnknownSubjectError``.
     """
-    rows = SubjectKey.objects.filter(subject_id=subject_id).order_by("-version")
-    row = (rows if version is None else rows.filter(version=version)).first()
+    wanted = set(subject_ids)
+    found = _keys_held(wanted)
+    if found.keys() != wanted:
+        # A version that was replaced while this waited is gone; its successor is there now.
+        found |= _keys_held(wanted - found.keys())
+    if found.keys() != wanted:
+        raise UnknownSubjectError("your organisation keeps no such person")
+    return found
+
+
+def _keys_held(subject_ids: Collection[UUID]) -> dict[UUID, SubjectKey]:
+    rows = SubjectKey.objects.raw(
+        "SELECT * FROM vault_subjectkey WHERE subject_id = ANY(%s)"
+        " ORDER BY subject_id, version FOR KEY SHARE",
+        [list(subject_ids)],
+    )
+    return {row.subject_id: row for row in rows}
+
+
+def subject_key_at(subject_id: UUID, version: int) -> bytes:
+    """Return a version of a subject's key; raises as ``subject_key``, or if it is not there."""
+    row = SubjectKey.objects.filter(subject_id=subject_id, version=version).first()
     if row is None:
         raise UnknownSubjectError("your organisation keeps no such person")
+    return subject_key(row)
+
+
+def subject_key(row: SubjectKey) -> bytes:
+    """Return the key that a row wraps; raise ``UnreadableItemError`` once its root is gone."""
     aad = kek_wrap_aad(
         organisation=row.organisation_id,
-        subject=subject_id,
+        subject=row.subject_id,
         kek_version=row.version,
         epoch=row.epoch,
     )
     name = root_name(row.organisation_id, row.epoch)
-    return row.version, _unwrap(name, bytes(row.wrapped_key), aad)
+    return _unwrap(name, bytes(row.wrapped_key), aad)
 
 
-def tag_secret(row: SubjectTag, epoch: int) -> bytes:
+def tag_secret(row: SubjectTag) -> bytes:
     """Return the secret of a subject's tags; raise ``UnreadableItemError``."""
     aad = _TAG_SECRET + row.organisation_id.bytes + row.subject_id.bytes
-    return _unwrap(root_name(row.organisation_id, epoch), bytes(row.wrapped_secret), aad)
+    return _unwrap(root_name(row.organisation_id, row.epoch), bytes(row.wrapped_secret), aad)
 
 
 def lock(classid: int, of: UUID) -> None:

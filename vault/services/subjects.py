@@ -1,19 +1,23 @@
 """Subjects: found by their identifiers, named on the ledger by one-time tags only."""
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Sequence
 from uuid import UUID
 
+from django.db import connections
+
 from foundation.core.actor import Actor
 from foundation.core.problem import BadInputError, ConflictError
-from foundation.tenancy import acting_as
+from foundation.tenancy import acting_as, current_alias
 from vault.core.tag import make_tag
-from vault.errors import UnknownSubjectError
-from vault.models import Subject, SubjectIdentifier, SubjectKey, SubjectTag
+from vault.models import Subject, SubjectIdentifier, SubjectTag
 from vault.services.keys import (
+    identifier_hash,
     keyring_ensure,
     lock,
-    lookup_of,
+    lookup_key,
+    subject_keys_hold,
     subject_keys_make,
     tag_secret,
 )
@@ -41,7 +45,8 @@ def subject_ensure(
         raise BadInputError("a person is named by at least one identifier, system and value")
     with acting_as(actor):
         keyring = keyring_ensure(actor.organisation)
-        lookups = [lookup_of(keyring, system, value) for system, value in identifiers]
+        key = lookup_key(keyring)
+        lookups = [identifier_hash(key, system, value) for system, value in identifiers]
         lock(_LOCK, actor.organisation)
         known = dict(
             SubjectIdentifier.objects.filter(
@@ -76,11 +81,41 @@ def tag_next(*, actor: Actor, subject_id: UUID) -> str:
 
     Unlinkable to others; who holds the secret finds all of them. Raise ``UnknownSubjectError``.
     """
+    return tags_next_for(actor=actor, subject_ids=[subject_id])[0]
+
+
+def tags_next(*, actor: Actor, subject_id: UUID, count: int) -> tuple[str, ...]:
+    """Return the subject's next ``count`` tags, in order; raises as ``tag_next``."""
+    return tags_next_for(actor=actor, subject_ids=[subject_id] * count)
+
+
+def tags_next_for(*, actor: Actor, subject_ids: Sequence[UUID]) -> tuple[str, ...]:
+    """Return a tag for each place: the next of the subject named there; raises as ``tag_next``.
+
+    A subject may be named many times. Three queries for any number.
+    """
+    wanted = Counter(subject_ids)
     with acting_as(actor):
-        row = SubjectTag.objects.select_for_update().filter(subject_id=subject_id).first()
-        if row is None:
-            raise UnknownSubjectError("your organisation keeps no such person")
-        epoch = SubjectKey.objects.filter(subject_id=subject_id).latest("version").epoch
-        row.counter += 1
-        row.save(update_fields=["counter"])
-        return make_tag(tag_secret(row, epoch), row.counter)
+        subject_keys_hold(wanted.keys())
+        rows = SubjectTag.objects.filter(subject_id__in=wanted).order_by("subject_id")
+        rows_held = list(rows.select_for_update())
+        given = {}
+        for row in rows_held:
+            first = row.counter + 1
+            row.counter += wanted[row.subject_id]
+            secret = tag_secret(row)
+            given[row.subject_id] = iter(
+                [make_tag(secret, counter) for counter in range(first, row.counter + 1)]
+            )
+        _counters_store(rows_held)
+        return tuple(next(given[subject_id]) for subject_id in subject_ids)
+
+
+def _counters_store(rows: Sequence[SubjectTag]) -> None:
+    with connections[current_alias()].cursor() as cursor:
+        cursor.execute(
+            "UPDATE vault_subjecttag AS tag SET counter = row.counter"
+            " FROM unnest(%s::uuid[], %s::bigint[]) AS row (subject_id, counter)"
+            " WHERE tag.subject_id = row.subject_id",
+            [[row.subject_id for row in rows], [row.counter for row in rows]],
+        )

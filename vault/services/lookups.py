@@ -1,0 +1,90 @@
+"""Keyed look-ups: a thing is found by texts that nobody can read back.
+
+An app that keeps a thing in the vault says what it is to be found by (a prescription's number
+and fill, a date); kept is only an HMAC under the organisation's look-up key.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from django.db import connections
+
+from foundation.core.actor import Actor
+from foundation.core.problem import BadInputError
+from foundation.tenancy import acting_as, current_alias
+from vault.models import Keyring, SubjectLookup
+from vault.registry import holder_get
+from vault.services.keys import holder_hash, keyring_ensure, lookup_key, subject_keys_hold
+
+_INSERT = """
+    INSERT INTO vault_subjectlookup (organisation_id, subject_id, holder, lookup, ref)
+    SELECT %s, subject_id, holder, lookup, ref
+    FROM unnest(%s::uuid[], %s::text[], %s::bytea[], %s::uuid[])
+        AS row (subject_id, holder, lookup, ref)
+    ON CONFLICT (organisation_id, lookup, ref) DO NOTHING
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookupDraft:
+    """That ``ref``, a thing of ``holder`` about a subject, is to be found by ``parts``."""
+
+    subject_id: UUID
+    holder: str
+    parts: Sequence[str] = field(repr=False)
+    ref: UUID
+
+
+def lookup_put(
+    *, actor: Actor, subject_id: UUID, holder: str, parts: Sequence[str], ref: UUID
+) -> None:
+    """Let ``ref`` be found by ``parts``, in this order; doing it twice is fine.
+
+    It goes when the subject, or the holder's category, is erased. Raise ``UnknownSubjectError``,
+    ``BadInputError`` for no parts or what is no text of Unicode.
+    """
+    draft = LookupDraft(subject_id=subject_id, holder=holder, parts=parts, ref=ref)
+    lookup_put_many(actor=actor, lookups=[draft])
+
+
+def lookup_put_many(*, actor: Actor, lookups: Sequence[LookupDraft]) -> None:
+    """Do as ``lookup_put`` for all of them, in three queries."""
+    for each in lookups:
+        holder_get(each.holder)
+        _check_parts(each.parts)
+    if not lookups:
+        return
+    with acting_as(actor):
+        subject_keys_hold({each.subject_id for each in lookups})
+        key = lookup_key(keyring_ensure(actor.organisation))
+        with connections[current_alias()].cursor() as cursor:
+            cursor.execute(
+                _INSERT,
+                [
+                    actor.organisation,
+                    [each.subject_id for each in lookups],
+                    [each.holder for each in lookups],
+                    [holder_hash(key, each.holder, each.parts) for each in lookups],
+                    [each.ref for each in lookups],
+                ],
+            )
+
+
+def lookup_find(*, actor: Actor, holder: str, parts: Sequence[str]) -> tuple[UUID, ...]:
+    """Return everything of ``holder`` that was put under exactly these parts, first put first."""
+    _check_parts(parts)
+    with acting_as(actor):
+        keyring = Keyring.objects.filter(organisation_id=actor.organisation).first()
+        if keyring is None:
+            return ()
+        rows = SubjectLookup.objects.filter(
+            organisation_id=actor.organisation,
+            lookup=holder_hash(lookup_key(keyring), holder, parts),
+        )
+        return tuple(rows.order_by("id").values_list("ref", flat=True))
+
+
+def _check_parts(parts: Sequence[str]) -> None:
+    if not parts or any("\ud800" <= letter <= "\udfff" for part in parts for letter in part):
+        raise BadInputError("a look-up has at least one part, and parts are texts of Unicode")
