@@ -15,6 +15,7 @@ from psycopg import sql
 from ops.environment import ROOT, theriac_home, without_database
 from ops.errors import OpsError
 from ops.postgres import ensure_server
+from ops.tether import tethered
 
 WORKERS_MAX = 8
 TEMPLATES_KEPT = 3
@@ -111,7 +112,9 @@ def _is_alive(pid: int) -> bool:
 
 def _run(command: Sequence[str], environment: dict[str, str]) -> int:
     """Run pytest as a child: the share in the server must outlive it, which exec would end."""
-    process = subprocess.Popen(command, cwd=ROOT, env=environment)  # noqa: S603 - our own words
+    process = subprocess.Popen(  # noqa: S603 - our own words
+        tethered(command), cwd=ROOT, env=environment
+    )
     before = {
         # Ctrl-C reaches pytest by itself; a SIGTERM is passed on. Both times pytest decides.
         signal.SIGINT: signal.signal(signal.SIGINT, signal.SIG_IGN),

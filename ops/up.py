@@ -10,6 +10,7 @@ from pathlib import Path
 from ops.environment import ROOT, database_environment, has_own_database, theriac_home
 from ops.errors import FolderPermissionError, OpsError, PortTakenError
 from ops.supervisor import Program, Supervisor
+from ops.tether import tethered
 
 HOST = "127.0.0.1"
 MANAGE = str(ROOT / "manage.py")
@@ -33,7 +34,10 @@ def up(*, port: int) -> int:
 
 
 def programs(port: int) -> list[Program]:
-    """Return what runs: the web server, the sequencer of the log, the relay of the outbox."""
+    """Return what runs: the web server, the sequencer of the log, the relay of the outbox.
+
+    Each ends with this process, also when that is killed.
+    """
     python = sys.executable
     web = [
         *(python, "-m", "granian", "--interface", "wsgi", "--host", HOST, "--port", str(port)),
@@ -42,9 +46,9 @@ def programs(port: int) -> list[Program]:
         "config.wsgi:application",
     ]
     return [
-        Program(name="web", command=web),
-        Program(name="sequencer", command=[python, MANAGE, "sequencer"]),
-        Program(name="relay", command=[python, MANAGE, "relay"]),
+        Program(name="web", command=tethered(web)),
+        Program(name="sequencer", command=tethered([python, MANAGE, "sequencer"])),
+        Program(name="relay", command=tethered([python, MANAGE, "relay"])),
     ]
 
 

@@ -282,8 +282,8 @@ def find_running(cluster: Cluster) -> int | None:
 
 def stop_cluster(place: Place) -> None:
     """Stop the cluster's server, if one runs, and wait until it is gone; raise ``StopError``."""
-    pid = _recorded_pid(place)
-    if pid is None or not _is_postmaster(pid, place):
+    pid = server_pid(place)
+    if pid is None:
         return
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGINT)  # "fast": roll back, disconnect, checkpoint
@@ -294,6 +294,12 @@ def stop_cluster(place: Place) -> None:
                 f"PostgreSQL did not stop within {STOP_TIMEOUT_S} s", remedy=f"see {place.log}"
             )
         time.sleep(0.02)
+
+
+def server_pid(place: Place) -> int | None:
+    """Return the process of the cluster's server, ``None`` where none runs."""
+    pid = _recorded_pid(place)
+    return pid if pid is not None and _is_postmaster(pid, place) else None
 
 
 def _recorded_pid(place: Place) -> int | None:

@@ -2,7 +2,8 @@
 
 Two files in the home are locked with flock, which the kernel lets go of when a process dies in
 whatever way. ``postgres.users`` is held shared by every user; ``postgres.lock`` is held alone
-while a server is started or stopped, so that coming and going never overlap.
+while a server is started or stopped, so that coming and going never overlap. Users that were
+killed leave no order behind them: a keeper beside the server stops it for them.
 """
 
 import contextlib
@@ -13,7 +14,6 @@ import os
 import secrets
 import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
@@ -30,6 +30,8 @@ from ops.postgres.cluster import (
     start_cluster,
     stop_cluster,
 )
+from ops.postgres.keeper import leave_keeper
+from ops.postgres.locks import alone, open_lock, try_alone
 from ops.postgres.place import Place, place_for, reachable_binaries
 
 Profile = Literal["safe", "test"]
@@ -43,7 +45,7 @@ class Server:
     """A share in a running server. Use it as a context manager, or ``release()`` it once.
 
     The share also ends with the process; a server that nobody shares any more is stopped by
-    whoever leaves last in an orderly way, or else serves the next user.
+    whoever leaves last, and by its keeper where that one was killed.
     """
 
     def __init__(
@@ -77,17 +79,15 @@ class Server:
         users, self._users = self._users, None
         if users is None or self._pid != os.getpid():  # a fork's copy is no share of its own
             return
-        with _alone(self._home):
+        with alone(self._home):
             try:
-                fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if self._child is not None:
+                if try_alone(users):
+                    stop_cluster(self._cluster.place)
+                    if self._child is not None:
+                        self._child.wait()
+                elif self._child is not None:
                     # It outlives us for its other users: nobody waits for this child.
                     self._child.returncode = 0
-            else:
-                stop_cluster(self._cluster.place)
-                if self._child is not None:
-                    self._child.wait()
             finally:
                 os.close(users)
 
@@ -117,13 +117,15 @@ def ensure_server(home: Path, *, profile: Profile = "safe") -> Server:
         try:
             home.mkdir(mode=0o711, parents=True, exist_ok=True)
             home = home.resolve()
-            with _alone(home):
-                users = _open(home / "postgres.users")
+            with alone(home):
+                users = open_lock(home / "postgres.users")
                 undo.callback(os.close, users)
                 cluster, port, child = _running_cluster(
-                    home, profile=profile, alone=_try_alone(users)
+                    home, profile=profile, alone=try_alone(users)
                 )
                 fcntl.flock(users, fcntl.LOCK_SH)
+                if child is not None:
+                    leave_keeper(home, child.pid)
         except OSError as error:
             raise _explain(home, error) from error
         undo.pop_all()
@@ -136,7 +138,7 @@ def destroy_server(home: Path) -> None:
     link = home / "postgres"
     if not link.is_dir():
         return
-    with _alone(home):
+    with alone(home):
         place = place_for(home, disposable=True)
         stop_cluster(place)
         shutil.rmtree(place.folder)
@@ -185,30 +187,6 @@ def _password(place: Place) -> str:
             os.fsync(file.fileno())
         draft.rename(path)
     return str(json.loads(path.read_bytes())[ADMIN])
-
-
-@contextlib.contextmanager
-def _alone(home: Path) -> Iterator[None]:
-    """Hold the home's lock: nobody else starts or stops its server meanwhile."""
-    descriptor = _open(home / "postgres.lock")
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _try_alone(users: int) -> bool:
-    """Tell whether nobody else uses the server."""
-    try:
-        fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _open(path: Path) -> int:
-    return os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
 
 
 def _explain(home: Path, error: OSError) -> OpsError:

@@ -11,12 +11,12 @@ import psycopg
 import pytest
 
 from ops.errors import DiskFullError, FolderPermissionError, OpsError, PortTakenError
-from ops.postgres import Server, cluster, destroy_server, ensure_server, place, server
+from ops.postgres import Server, cluster, destroy_server, ensure_server, keeper, place, server
 from ops.postgres.binaries import find_binaries
 from ops.postgres.cluster import OtherVersionError, StartError, StopError
 from ops.postgres.place import ClusterGoneError
 from ops.postgres.server import PasswordGoneError
-from tests.ops.servers import is_up, postmaster_of
+from tests.ops.servers import is_running, is_up, postmaster_of, wait_until
 
 ROOT = Path(__file__).parents[2]
 # Joins, says which port, and stays until it is told to leave, or killed.
@@ -130,15 +130,45 @@ def test_processes_that_start_together_share_one_server(home: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_killed_user_leaves_a_server_that_the_next_one_joins_and_stops(home: Path) -> None:
-    user = user_of(home)
-    port = port_of(user)
-    user.kill()
-    user.communicate()
+def test_killed_users_leave_nothing_running_and_the_next_one_recovers(home: Path) -> None:
+    users = [user_of(home) for _ in range(2)]
+    ports = {port_of(user) for user in users}
+    assert len(ports) == 1
+    pid = postmaster_of(home)
+    for user in users:
+        assert is_running(pid)
+        user.kill()
+        user.communicate()
+    wait_until(lambda: not is_running(pid))
     with ensure_server(home, profile="test") as one:
-        assert one.port == port
-        url = one.admin_url()
-    assert not is_up(url)
+        assert is_up(one.admin_url())
+
+
+@pytest.mark.slow
+def test_a_keeper_stops_a_server_only_when_nobody_shares_it(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user = user_of(home)
+    port_of(user)
+    pid = postmaster_of(home)
+    rounds: list[int] = []
+
+    def next_round(_: float) -> None:
+        assert is_running(pid)
+        rounds.append(pid)
+        if len(rounds) == 3:
+            user.kill()
+            user.communicate()
+
+    monkeypatch.setattr(keeper, "sleep", next_round)
+    keeper.keep(home, pid)
+    assert len(rounds) == 3
+    assert not is_running(pid)
+    keeper.keep(home, pid)  # nothing runs any more
+    destroy_server(home)
+    shutil.rmtree(home)
+    keeper.keep(home, pid)  # nor is anything there
+    assert len(rounds) == 3
 
 
 def test_a_forked_child_cannot_give_its_parents_share_back(home: Path) -> None:

@@ -1,5 +1,7 @@
 """``up`` has the database ready before anything is served, and says what keeps it from that."""
 
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -9,7 +11,10 @@ from pathlib import Path
 import pytest
 
 from ops import up
+from ops.environment import ROOT, without_database
+from ops.postgres import destroy_server
 from ops.up import MigrationError
+from tests.ops.servers import descendants, is_running, listens, wait_until
 
 
 @pytest.fixture
@@ -65,3 +70,22 @@ def test_a_database_that_cannot_be_migrated_is_not_served(
 
 def test_the_programs_run_with_this_python() -> None:
     assert {program.command[0] for program in up.programs(1)} == {sys.executable}
+
+
+@pytest.mark.slow
+def test_everything_that_is_killed_with_up_is_gone_and_comes_back(tmp_path: Path) -> None:
+    port = next(port for port in range(8100, 9000) if not listens(port))
+    for _ in range(2):  # the second start recovers from what the first kill left
+        with subprocess.Popen(
+            [sys.executable, "-m", "ops", "up", "--port", str(port)],
+            cwd=ROOT,
+            env={**without_database(os.environ), "THERIAC_HOME": str(tmp_path)},
+            stdout=subprocess.DEVNULL,
+        ) as process:
+            wait_until(lambda: listens(port))
+            pids = descendants(process.pid)
+            assert len(pids) > 5
+            process.kill()
+        while any(is_running(pid) for pid in pids) or listens(port):
+            assert process.returncode == -signal.SIGKILL
+    destroy_server(tmp_path)
