@@ -4,25 +4,43 @@ from vault.services.items import (
     ItemDraft,
     Sealed,
     opening_get,
+    openings_get,
     personal_get,
     personal_put,
     personal_put_many,
 )
-from vault.services.lookups import LookupDraft, lookup_find, lookup_put, lookup_put_many
-from vault.services.subjects import subject_ensure, tag_next, tags_next, tags_next_for
+from vault.services.lookups import (
+    LookupDraft,
+    lookup_find,
+    lookup_find_many,
+    lookup_put,
+    lookup_put_many,
+)
+from vault.services.subjects import (
+    subject_ensure,
+    subjects_ensure,
+    subjects_find,
+    tag_next,
+    tags_next,
+    tags_next_for,
+)
 
 __all__ = [
     "ItemDraft",
     "LookupDraft",
     "Sealed",
     "lookup_find",
+    "lookup_find_many",
     "lookup_put",
     "lookup_put_many",
     "opening_get",
+    "openings_get",
     "personal_get",
     "personal_put",
     "personal_put_many",
     "subject_ensure",
+    "subjects_ensure",
+    "subjects_find",
     "tag_next",
     "tags_next",
     "tags_next_for",

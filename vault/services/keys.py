@@ -126,10 +126,16 @@ def _keys_held(subject_ids: Collection[UUID]) -> dict[UUID, SubjectKey]:
 
 def subject_key_at(subject_id: UUID, version: int) -> bytes:
     """Return a version of a subject's key; raises as ``subject_key``, or if it is not there."""
-    row = SubjectKey.objects.filter(subject_id=subject_id, version=version).first()
-    if row is None:
+    return subject_keys_at({(subject_id, version)})[subject_id, version]
+
+
+def subject_keys_at(wanted: set[tuple[UUID, int]]) -> dict[tuple[UUID, int], bytes]:
+    """Return these (subject, version) keys in one query; raises as ``subject_key_at``."""
+    rows = SubjectKey.objects.filter(subject_id__in={subject_id for subject_id, _ in wanted})
+    found = {(row.subject_id, row.version): row for row in rows}
+    if not wanted <= found.keys():
         raise UnknownSubjectError("your organisation keeps no such person")
-    return subject_key(row)
+    return {each: subject_key(found[each]) for each in wanted}
 
 
 def subject_key(row: SubjectKey) -> bytes:

@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from django.db import connections
@@ -11,7 +11,7 @@ from foundation.core.actor import Actor
 from foundation.core.problem import BadInputError, ConflictError
 from foundation.tenancy import acting_as, current_alias
 from vault.core.tag import make_tag
-from vault.models import Subject, SubjectIdentifier, SubjectTag
+from vault.models import Keyring, Subject, SubjectIdentifier, SubjectTag
 from vault.services.keys import (
     identifier_hash,
     keyring_ensure,
@@ -41,35 +41,67 @@ def subject_ensure(
     Raise ``AmbiguousIdentifiersError`` where they name two people, ``BadInputError`` where there
     is none, or one that is no text of Unicode.
     """
-    if not identifiers or not all(_is_text(part) for pair in identifiers for part in pair):
-        raise BadInputError("a person is named by at least one identifier, system and value")
+    return subjects_ensure(actor=actor, people=[identifiers], now=now)[0]
+
+
+def subjects_ensure(
+    *, actor: Actor, people: Sequence[Sequence[tuple[str, str]]], now: dt.datetime
+) -> tuple[UUID, ...]:
+    """Return the subject of each of many people, as ``subject_ensure`` does; raises so too."""
+    for identifiers in people:
+        if not identifiers or not all(_is_text(part) for pair in identifiers for part in pair):
+            raise BadInputError("a person is named by at least one identifier, system and value")
     with acting_as(actor):
         keyring = keyring_ensure(actor.organisation)
         key = lookup_key(keyring)
-        lookups = [identifier_hash(key, system, value) for system, value in identifiers]
+        wanted = [[identifier_hash(key, *pair) for pair in identifiers] for identifiers in people]
         lock(_LOCK, actor.organisation)
-        known = dict(
-            SubjectIdentifier.objects.filter(
-                organisation_id=actor.organisation, lookup__in=lookups
-            ).values_list("lookup", "subject_id")
-        )
-        subjects = set(known.values())
-        if len(subjects) > 1:
-            raise AmbiguousIdentifiersError("these identifiers belong to different people")
-        if subjects:
-            (subject_id,) = subjects
-        else:
-            subject = Subject.objects.create(organisation_id=actor.organisation, created_at=now)
+        known = _known(actor, {each for lookups in wanted for each in lookups})
+        fresh: dict[bytes, UUID] = {}
+        made: list[Subject] = []
+        found: list[UUID] = []
+        for lookups in wanted:
+            subjects = {known[each] for each in lookups if each in known}
+            if len(subjects) > 1:
+                raise AmbiguousIdentifiersError("these identifiers belong to different people")
+            if not subjects:
+                made.append(Subject(organisation_id=actor.organisation, created_at=now))
+            subject_id = subjects.pop() if subjects else made[-1].id
+            fresh |= {each: subject_id for each in lookups if each not in known}
+            known |= fresh
+            found.append(subject_id)
+        Subject.objects.bulk_create(made)
+        for subject in made:
             subject_keys_make(keyring, subject)
-            subject_id = subject.id
-        fresh = {lookup for lookup in lookups if lookup not in {bytes(key) for key in known}}
         SubjectIdentifier.objects.bulk_create(
             SubjectIdentifier(
-                subject_id=subject_id, organisation_id=actor.organisation, lookup=lookup
+                subject_id=fresh[lookup], organisation_id=actor.organisation, lookup=lookup
             )
             for lookup in sorted(fresh)
         )
-        return subject_id
+        return tuple(found)
+
+
+def subjects_find(
+    *, actor: Actor, identifiers: Sequence[tuple[str, str]]
+) -> dict[tuple[str, str], UUID]:
+    """Return the subjects that these (system, value) pairs name; unknown ones are left out."""
+    with acting_as(actor):
+        keyring = Keyring.objects.filter(organisation_id=actor.organisation).first()
+        if keyring is None:
+            return {}
+        key = lookup_key(keyring)
+        sound = [pair for pair in identifiers if all(map(_is_text, pair))]
+        wanted = {pair: identifier_hash(key, *pair) for pair in sound}
+        known = _known(actor, wanted.values())
+        return {pair: known[each] for pair, each in wanted.items() if each in known}
+
+
+def _known(actor: Actor, lookups: Iterable[bytes]) -> dict[bytes, UUID]:
+    rows = SubjectIdentifier.objects.filter(
+        organisation_id=actor.organisation, lookup__in=list(lookups)
+    )
+    return {bytes(each): found for each, found in rows.values_list("lookup", "subject_id")}
 
 
 def _is_text(part: str) -> bool:
