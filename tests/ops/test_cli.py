@@ -23,6 +23,7 @@ from ops.environment import (
 )
 from ops.errors import FolderPermissionError, OpsError, PortTakenError
 from ops.postgres import destroy_server
+from ops.tether import tethered
 from ops.up import check_port, programs
 
 ROOT = Path(__file__).parents[2]
@@ -234,4 +235,4 @@ def test_up_runs_the_web_server_the_sequencer_and_the_relay() -> None:
     assert list(found) == ["web", "sequencer", "relay"]
     assert found["web"][-1] == "config.wsgi:application"
     assert "8123" in found["web"]
-    assert found["relay"] == [sys.executable, str(ROOT / "manage.py"), "relay"]
+    assert found["relay"] == tethered([sys.executable, str(ROOT / "manage.py"), "relay"])
