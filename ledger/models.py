@@ -218,8 +218,26 @@ class SigningKey(models.Model):
     organisation_id = models.UUIDField(db_index=True)
     public_key = models.BinaryField(max_length=HASH_SIZE_BYTES)
     holder = models.CharField(max_length=10, choices=KeyHolder.choices)
+    label = models.CharField(max_length=200, blank=True)  # of a machine, never a person's name
     added_index = models.PositiveBigIntegerField()
     revoked_index = models.PositiveBigIntegerField(null=True)
+
+    def __str__(self) -> str:
+        """Return the key's id."""
+        return self.key_id
+
+
+class KeyAddition(models.Model):
+    """An added key that was promised: nobody else adds it before the log knows it.
+
+    Older keys, and the operator's first, have no row here; ``SigningKey`` knows them.
+    """
+
+    ledger_role: ClassVar[LedgerRole] = LedgerRole.FACT
+
+    key_id = models.CharField(primary_key=True, max_length=64)
+    organisation_id = models.UUIDField()  # who added it: an admission is the operator's
+    entry_id = models.BinaryField(max_length=HASH_SIZE_BYTES)
 
     def __str__(self) -> str:
         """Return the key's id."""

@@ -75,6 +75,7 @@ class KeyInfo:
     organisation_id: UUID
     public_key: bytes
     holder: str
+    label: str
     added_index: int
     revoked_index: int | None
 
@@ -88,11 +89,16 @@ def current_log() -> LogInfo:
 
 
 def log_get(name: str) -> LogInfo:
-    """Return a channel's log by its word in the address; raise ``NoLogError``."""
+    """Return a channel's log by its word in the address.
+
+    Raise ``NotFoundError``, or ``NoLogError`` where this deployment's own is not created yet.
+    """
     # What genesis declares never changes, so a process asks once per database.
     key = (str(connections[current_alias()].settings_dict["NAME"]), name)
     if key not in _LOGS:
         row = Log.objects.filter(name=name).first()
+        if row is None and name != settings.CHANNEL_NAME:
+            raise NotFoundError("there is no channel of this name")
         if row is None:
             raise NoLogError(f"create the channel {name!r} first: manage.py channel_create")
         _LOGS[key] = LogInfo(
@@ -105,6 +111,17 @@ def log_get(name: str) -> LogInfo:
             receipt_public_key=bytes(row.receipt_public_key),
         )
     return _LOGS[key]
+
+
+def log_of_origin(origin: str) -> LogInfo:
+    """Return the log that receipts and entries call so; raise ``NotFoundError``."""
+    log = current_log()
+    if log.origin == origin:
+        return log
+    name = Log.objects.filter(origin=origin).values_list("name", flat=True).first()
+    if name is None:
+        raise NotFoundError("there is no log of this origin")
+    return log_get(name)
 
 
 def forget_logs() -> None:
@@ -164,9 +181,13 @@ def places(log: LogInfo, entry_ids: Iterable[bytes]) -> dict[bytes, Place]:
         }
 
 
-def entry_get(entry_id: bytes) -> EntryInfo:
-    """Return an entry by its leaf hash; raise ``UnknownEntryError``."""
-    row = Entry.objects.filter(entry_id=entry_id).first()
+def entry_get(entry_id: bytes, log: LogInfo | None = None) -> EntryInfo:
+    """Return an entry of the log (the deployment's unless given) by its leaf hash.
+
+    Raise ``UnknownEntryError``.
+    """
+    log = log or current_log()
+    row = Entry.objects.filter(entry_id=entry_id, submission__log_id=log.id).first()
     if row is None:
         raise UnknownEntryError("no entry has this id")
     return EntryInfo(
@@ -174,7 +195,7 @@ def entry_get(entry_id: bytes) -> EntryInfo:
         organisation_id=row.organisation_id,
         kind=row.kind,
         content=bytes(row.content),
-        place=places(current_log(), [entry_id]).get(entry_id),
+        place=places(log, [entry_id]).get(entry_id),
     )
 
 
@@ -194,11 +215,15 @@ def submission_of(entry_id: bytes) -> tuple[bytes, list[bytes]]:
 
 
 def entry_list(
-    *, kinds: Sequence[str], organisation_id: UUID | None = None, limit: int = 1000
+    *,
+    kinds: Sequence[str],
+    organisation_id: UUID | None = None,
+    limit: int = 1000,
+    log: LogInfo | None = None,
 ) -> list[EntryInfo]:
     """Return sequenced entries of these kinds in log order, at most ``limit``."""
-    log = current_log()
-    rows = Entry.objects.filter(kind__in=kinds)
+    log = log or current_log()
+    rows = Entry.objects.filter(kind__in=kinds, submission__log_id=log.id)
     if organisation_id is not None:
         rows = rows.filter(organisation_id=organisation_id)
     found = {bytes(row.entry_id): row for row in rows[:limit]}
@@ -232,6 +257,7 @@ def key_list(organisation_id: UUID | None = None) -> list[KeyInfo]:
             organisation_id=row.organisation_id,
             public_key=bytes(row.public_key),
             holder=row.holder,
+            label=row.label,
             added_index=row.added_index,
             revoked_index=row.revoked_index,
         )

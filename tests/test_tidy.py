@@ -73,6 +73,7 @@ NAMED_IN_SETTINGS = {
     "foundation.logs",
     "claims.holders",  # by the app's ready()
     "ledger.health",  # by the app's ready()
+    "ledger.middleware",
     "foundation.middleware",
     "foundation.parsers",
     "web.scan.urls",

@@ -6,8 +6,6 @@ same answer without it. Whoever lost the first answer revokes that key and makes
 """
 
 import dataclasses
-import datetime as dt
-from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, ClassVar
 from uuid import UUID, uuid4
@@ -15,11 +13,9 @@ from uuid import UUID, uuid4
 import orjson
 from django.http import HttpResponse
 from django.utils import timezone
-from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework.permissions import BasePermission
+from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from accounts.api.serializers import (
     AdmissionOut,
@@ -32,7 +28,17 @@ from accounts.api.serializers import (
     OrganisationOut,
     ReceiptOut,
 )
-from accounts.authentication import IsActing, actor_of, requires_scope
+from accounts.api.views import (
+    IDEMPOTENCY_KEY,
+    Permissions,
+    View,
+    created,
+    http,
+    made_once,
+    once,
+    received,
+)
+from accounts.authentication import actor_of, requires_scope
 from accounts.core.credential import CredentialFacts, CredentialType
 from accounts.core.scopes import Scope
 from accounts.selectors import ApiKeyInfo, api_key_list, organisation_get, organisation_list
@@ -42,31 +48,13 @@ from accounts.services import (
     credential_verify,
     organisation_admit,
 )
-from foundation.idempotency import Answer, answer_once
+from foundation.idempotency import Answer
 from foundation.tenancy import acting_as
 
 __all__ = ["ApiKeyView", "ApiKeysView", "CredentialsView", "MeView", "OrganisationsView"]
 
 
-IDEMPOTENCY_KEY = OpenApiParameter(
-    "Idempotency-Key", str, OpenApiParameter.HEADER, description="1 to 255 printable characters"
-)
-_Permissions = list[type[BasePermission]]
-
-
-class _View(APIView):
-    """Reads for who acts; writes for who has ``accounts:write``."""
-
-    reads: ClassVar[_Permissions] = [IsActing]
-    writes: ClassVar[_Permissions] = [requires_scope(Scope.ACCOUNTS_WRITE)]
-
-    def get_permissions(self) -> list[BasePermission]:
-        """Return the permissions of the method."""
-        chosen = self.reads if self.request.method in {"GET", "HEAD", "OPTIONS"} else self.writes
-        return [permission() for permission in chosen]
-
-
-class OrganisationsView(_View):
+class OrganisationsView(View):
     """Members of the channel."""
 
     @extend_schema(responses=OrganisationOut(many=True), operation_id="organisation_list")
@@ -97,12 +85,12 @@ class OrganisationsView(_View):
                 gln=data.get("gln"),
                 now=now,
             )
-            return _created({"organisation_id": organisation_id, **receipt.as_json()})
+            return received(receipt, organisation_id=organisation_id)
 
-        return _http(_once(request, raw, now, admit))
+        return once(request, raw, now, admit)
 
 
-class CredentialsView(_View):
+class CredentialsView(View):
     """Credentials that the operator and regulators verify."""
 
     @extend_schema(
@@ -118,12 +106,12 @@ class CredentialsView(_View):
         actor, now = actor_of(request), timezone.now()
 
         def verify() -> Answer:
-            return _created(credential_verify(actor=actor, facts=facts, now=now).as_json())
+            return received(credential_verify(actor=actor, facts=facts, now=now))
 
-        return _http(_once(request, raw, now, verify))
+        return once(request, raw, now, verify)
 
 
-class MeView(_View):
+class MeView(View):
     """Who is asking."""
 
     @extend_schema(responses=MeOut, operation_id="me")
@@ -146,10 +134,10 @@ class MeView(_View):
         )
 
 
-class ApiKeysView(_View):
+class ApiKeysView(View):
     """API keys of the caller's organisation."""
 
-    reads: ClassVar[_Permissions] = [requires_scope(Scope.ACCOUNTS_READ)]
+    reads: ClassVar[Permissions] = [requires_scope(Scope.ACCOUNTS_READ)]
 
     @extend_schema(responses=ApiKeyOut(many=True), operation_id="api_key_list")
     def get(self, request: Request) -> Response:
@@ -173,16 +161,16 @@ class ApiKeysView(_View):
         def make() -> Answer:
             info, text = api_key_create(actor=actor, now=now, **data)
             shown.append(text)
-            return _created(_api_key(info))
+            return created(_api_key(info))
 
-        answer = _once(request, raw, now, make)
+        answer = made_once(request, raw, now, make)
         if shown:
             body = {**orjson.loads(answer.body), "key": shown[0]}
             answer = dataclasses.replace(answer, body=orjson.dumps(body))
-        return _http(answer)
+        return http(answer)
 
 
-class ApiKeyView(_View):
+class ApiKeyView(View):
     """One API key."""
 
     @extend_schema(
@@ -199,31 +187,7 @@ class ApiKeyView(_View):
             info = api_key_revoke(actor=actor, api_key_id=api_key_id, now=now)
             return Answer(status=HTTPStatus.OK, body=orjson.dumps(_api_key(info)))
 
-        return _http(_once(request, request.body, now, revoke))
-
-
-def _once(request: Request, raw: bytes, now: dt.datetime, answer: Callable[[], Answer]) -> Answer:
-    return answer_once(
-        actor=actor_of(request),
-        key=request.headers.get("Idempotency-Key"),
-        path=f"{request.method} {request.path}",
-        body=raw,
-        now=now,
-        answer=answer,
-    )
-
-
-def _http(answer: Answer) -> HttpResponse:
-    return HttpResponse(
-        answer.body,
-        status=answer.status,
-        content_type=answer.media_type,
-        headers=dict(answer.headers),
-    )
-
-
-def _created(body: Any) -> Answer:
-    return Answer(status=HTTPStatus.CREATED, body=orjson.dumps(body))
+        return once(request, request.body, now, revoke)
 
 
 def _api_key(info: ApiKeyInfo) -> dict[str, Any]:

@@ -10,7 +10,9 @@ from accounts.core.organisation import OrganisationKind
 from accounts.core.scopes import Scope
 from foundation.core.actor import Role
 from foundation.core.problem import BadInputError
+from ledger.core.governance import Holder
 
+HOLDERS = [holder.value for holder in Holder]
 ADMITTED_KINDS = [kind.value for kind in OrganisationKind if kind != OrganisationKind.OPERATOR]
 
 
@@ -136,3 +138,47 @@ class ApiKeyMadeOut(ApiKeyOut):
     """A new API key; ``key`` stands in the first answer only."""
 
     key = serializers.CharField(required=False)
+
+
+class KeyOut(serializers.Serializer[Any]):
+    """A key of the organisation; it signs what stands between its two indices, both excluded."""
+
+    key_id = serializers.CharField()
+    holder = serializers.ChoiceField(HOLDERS)
+    label = serializers.CharField()  # type: ignore[assignment] # a member, not the field's own
+    public_key = serializers.CharField(help_text="base64, 32 bytes")
+    valid_from_index = serializers.IntegerField()
+    revoked_index = serializers.IntegerField(allow_null=True)
+
+
+class KeyIn(Strict):
+    """A key that the organisation's own system, or a device, holds."""
+
+    holder = serializers.ChoiceField(["member", "device"])
+    public_key = serializers.CharField(max_length=44, help_text="base64, 32 bytes")
+    possession = serializers.CharField(
+        max_length=88,
+        help_text="base64, 64 bytes: docs/spec/governance.md",
+    )
+    label = serializers.CharField(  # type: ignore[assignment] # as above
+        required=False, max_length=200, trim_whitespace=False
+    )
+
+
+class KeyMadeOut(ReceiptOut):
+    """The key that the receipt adds: it may sign once it is sequenced."""
+
+    key_id = serializers.CharField()
+
+
+class KeyRevocationIn(Strict):
+    """Why a key goes."""
+
+    reason = serializers.CharField(max_length=32, help_text="one word: lost, rotated, …")
+
+
+class KeyHeadOut(serializers.Serializer[Any]):
+    """What the next statement under a chained key must say."""
+
+    first = serializers.IntegerField()
+    prev = serializers.CharField(help_text="hex, 32 bytes")

@@ -1,6 +1,11 @@
 """All writes of accounts."""
 
 from accounts.services.api_keys import api_key_actor, api_key_create, api_key_revoke
+from accounts.services.keys import (
+    my_key_add,
+    organisation_key_offer,
+    organisation_key_revoke,
+)
 from accounts.services.organisations import (
     CredentialTakenError,
     OrganisationExistsError,
@@ -27,8 +32,11 @@ __all__ = [
     "credential_verify",
     "membership_grant",
     "membership_revoke",
+    "my_key_add",
     "operator_project",
     "organisation_admit",
+    "organisation_key_offer",
+    "organisation_key_revoke",
     "organisations_project",
     "user_create",
 ]

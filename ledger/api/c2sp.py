@@ -62,12 +62,10 @@ def tile(request: HttpRequest, channel: str, path: str) -> HttpResponse:  # noqa
 @require_safe
 def proof(request: HttpRequest, channel: str, entry_id: str) -> HttpResponse:
     """Return the one-file proof of an entry: a JSON bundle, or C2SP's with Accept: text/plain."""
-    with acting_as(PUBLIC):
-        log_get(channel)
     wanted = bytes.fromhex(entry_id)
     if request.headers.get("Accept", "").startswith("text/plain"):
-        return HttpResponse(tlog_proof(wanted), content_type=TEXT)
-    response = HttpResponse(proof_bundle(wanted), content_type="application/json")
+        return HttpResponse(tlog_proof(wanted, channel=channel), content_type=TEXT)
+    response = HttpResponse(proof_bundle(wanted, channel=channel), content_type="application/json")
     response["Content-Disposition"] = f'attachment; filename="{entry_id[:16]}.theriac.json"'
     return response
 

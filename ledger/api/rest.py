@@ -1,7 +1,5 @@
 """Receipts over HTTP: the promise again, to the byte, and with ``Prefer: wait`` the places."""
 
-import re
-import time
 from typing import Any
 from uuid import UUID
 
@@ -12,13 +10,10 @@ from rest_framework.views import APIView
 
 from foundation.core.actor import Actor
 from foundation.core.problem import UnauthenticatedError
-from foundation.tenancy import acting_as
-from ledger.selectors import current_log, places
+from ledger.core.receipt import RECEIPT_HEADER, Receipt
+from ledger.core.sequenced import Sequenced
 from ledger.services import receipt_again
-
-WAIT_S_MAX = 10
-_POLL_S = 0.05
-_WAIT = re.compile(r"\bwait=([0-9]{1,3})\b")
+from ledger.waiting import sequenced_wait, wait_wanted
 
 
 class ReceiptView(APIView):
@@ -26,28 +21,34 @@ class ReceiptView(APIView):
 
     @extend_schema(operation_id="receipt_get", responses={200: dict})
     def get(self, request: Request, submission_id: UUID) -> Response:
-        """Return the stored receipt and, once sequenced, where each entry stands in the log.
+        """Return the stored receipt and, once sequenced, where each entry stands, with proof.
 
-        ``Prefer: wait=N`` (RFC 7240) waits up to N seconds, ten at the most, for the places.
+        ``Prefer: wait=N`` (RFC 7240) waits up to N seconds, ten at the most, for that.
         """
         actor = request.auth
         if not isinstance(actor, Actor):
             raise UnauthenticatedError("a receipt is given to the organisation that submitted")
         receipt = receipt_again(actor=actor, submission_id=submission_id)
-        wanted = _WAIT.search(request.headers.get("Prefer", ""))
-        end = time.monotonic() + min(int(wanted[1]) if wanted else 0, WAIT_S_MAX)
-        while True:
-            found = _places(actor, receipt.entry_ids)
-            if found or time.monotonic() >= end:
-                return Response({**receipt.as_json(), "places": found})
-            time.sleep(_POLL_S)
+        wait_s = wait_wanted(request.headers.get("Prefer", ""))
+        found = sequenced_wait(
+            origin=receipt.promise.log,
+            organisation_id=receipt.promise.organisation_id,
+            submission_id=submission_id,
+            wait_s=wait_s or 0,
+        )
+        headers = {RECEIPT_HEADER: receipt.header()}
+        if wait_s is not None:
+            headers["Preference-Applied"] = f"wait={wait_s}"
+        body: dict[str, Any] = {**receipt.as_json(), "places": _places(receipt, found)}
+        if found is not None:
+            body["sequenced"] = found.as_json()
+        return Response(body, headers=headers)
 
 
-def _places(actor: Actor, entry_ids: tuple[bytes, ...]) -> list[dict[str, Any]]:
-    with acting_as(actor):
-        found = places(current_log(), entry_ids)
+def _places(receipt: Receipt, found: Sequenced | None) -> list[dict[str, Any]]:
+    if found is None:
+        return []
     return [
-        {"entry_id": entry_id.hex(), "log_index": found[entry_id].log_index}
-        for entry_id in entry_ids
-        if entry_id in found
+        {"entry_id": entry_id.hex(), "log_index": index}
+        for index, entry_id in enumerate(receipt.entry_ids, start=found.header_index + 1)
     ]

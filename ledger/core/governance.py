@@ -34,6 +34,18 @@ class GovernanceError(BadInputError):
     title = "The log's governance does not allow this"
 
 
+def check_label(text: str) -> None:
+    """Raise ``GovernanceError`` unless the text may be a key's label."""
+    if _NAME.fullmatch(text) is None:
+        raise GovernanceError("a label has 1 to 200 characters, and no control characters")
+
+
+def check_reason(text: str) -> None:
+    """Raise ``GovernanceError`` unless the text may be the reason of a revocation."""
+    if _WORD.fullmatch(text) is None:
+        raise GovernanceError("a reason is one word, at most 32 of a to z and _: lost, rotated, …")
+
+
 class Holder(StrEnum):
     """Who uses a key."""
 

@@ -28,6 +28,7 @@ from ledger.core.members import (
 from ledger.core.merkle import tree_root
 
 LABEL = b"theriac/receipt/v1\n"
+RECEIPT_HEADER = "Theriac-Receipt"
 _MEMBERS = ("v", "log", "org", "id", "n", "root", "stmt", "key", "time", "deadline")
 
 

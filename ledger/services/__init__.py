@@ -1,7 +1,15 @@
 """All writes of the ledger."""
 
-from ledger.services.governance import channel_create, key_add, key_revoke, member_admit
+from ledger.services.governance import (
+    channel_create,
+    key_add,
+    key_add_mine,
+    key_offer,
+    key_revoke,
+    member_admit,
+)
 from ledger.services.keys import Signer
+from ledger.services.sealed import key_head
 from ledger.services.sequencing import Sequencer
 from ledger.services.submissions import receipt_again, submission_append
 
@@ -10,6 +18,9 @@ __all__ = [
     "Signer",
     "channel_create",
     "key_add",
+    "key_add_mine",
+    "key_head",
+    "key_offer",
     "key_revoke",
     "member_admit",
     "receipt_again",

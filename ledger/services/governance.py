@@ -9,21 +9,37 @@ import secrets
 from uuid import UUID, uuid4
 
 from django.conf import settings
+from django.db import IntegrityError, transaction
 
 from foundation.core.actor import SYSTEM, Actor
 from foundation.core.problem import ConflictError
 from foundation.key_providers import key_provider
-from foundation.tenancy import acting_as
+from foundation.tenancy import acting_as, current_alias
 from ledger.core.canonical import Json
 from ledger.core.entry import EntryDraft
-from ledger.core.governance import GENESIS, KEY_ADDED, KEY_REVOKED, MEMBER_ADMITTED
+from ledger.core.governance import (
+    GENESIS,
+    KEY_ADDED,
+    KEY_REVOKED,
+    MEMBER_ADMITTED,
+    Holder,
+    check_label,
+    check_reason,
+)
 from ledger.core.members import format_base64
 from ledger.core.note import KeyType, VerifierKey, format_vkey
+from ledger.core.possession import check_possession
 from ledger.core.receipt import Receipt
 from ledger.errors import GovernanceRefusedError
-from ledger.models import KeyHolder, KeyRevocation, Log, Member, SigningKey
+from ledger.models import KeyAddition, KeyHolder, KeyRevocation, Log, Member, SigningKey
 from ledger.selectors import LogInfo, current_log, is_operator, log_key_name, receipt_key_name
-from ledger.services.keys import HeldKey, key_id_of, key_make, server_key_keep
+from ledger.services.keys import (
+    HeldKey,
+    check_reauthenticated,
+    key_id_of,
+    key_make,
+    server_key_keep,
+)
 from ledger.services.sequencing import Sequencer
 from ledger.services.submissions import (
     keys_lock,
@@ -113,7 +129,49 @@ def member_admit(
             "first_key": first_key,
         }
         draft = EntryDraft(kind=MEMBER_ADMITTED, id=uuid4(), body=body)
-        return submission_append(actor=actor, entries=[draft], now=now)
+        receipt = submission_append(actor=actor, entries=[draft], now=now)
+        _addition_keep(actor, str(first_key["key"]), receipt)
+        return receipt
+
+
+def key_offer(
+    *,
+    actor: Actor,
+    holder: Holder,
+    public_key: bytes,
+    possession: bytes,
+    now: dt.datetime,
+    label: str = "",
+) -> Receipt:
+    """Add a key that the organisation's own system, or a device, holds; return the receipt.
+
+    ``possession`` is the key's signature over ``possession_message``. Raise ``SignatureError``
+    where it is not, else as ``key_add``.
+    """
+    with acting_as(actor):
+        check_possession(
+            log=current_log().origin,
+            organisation_id=actor.organisation,
+            public_key=public_key,
+            holder=holder.value,
+            signature=possession,
+        )
+        return key_add(
+            actor=actor,
+            holder=KeyHolder(holder.value),
+            now=now,
+            public_key=public_key,
+            label=label,
+        )
+
+
+def key_add_mine(*, actor: Actor, now: dt.datetime) -> Receipt:
+    """Make a key of the acting person's own, kept in the provider; return the receipt.
+
+    Raise ``NoKeyError`` unless the person proved who they are within the last five minutes.
+    """
+    check_reauthenticated(actor, now)
+    return key_add(actor=actor, holder=KeyHolder.PERSON, now=now, person_id=actor.person_id)
 
 
 def key_add(
@@ -123,12 +181,16 @@ def key_add(
     now: dt.datetime,
     public_key: bytes | None = None,
     person_id: UUID | None = None,
+    label: str = "",
 ) -> Receipt:
     """Add a key to the actor's organisation; return the receipt. It is valid once sequenced.
 
     ``SYSTEM`` and ``PERSON`` keys are made in the provider; ``MEMBER`` and ``DEVICE`` keys are
-    somebody's own, so their public half is given. Nobody's name enters the ledger.
+    somebody's own, so their public half is given. Nobody's name enters the ledger: ``label``
+    names a machine. Raise ``GovernanceRefusedError``, also for a key that the log has, or had.
     """
+    if label:
+        check_label(label)
     held_here = holder in (KeyHolder.SYSTEM, KeyHolder.PERSON)
     if held_here == (public_key is not None):
         raise GovernanceRefusedError(
@@ -144,8 +206,12 @@ def key_add(
             public_key=public_key,
             person_id=person_id,
         )
+        if label:
+            body["label"] = label
         draft = EntryDraft(kind=KEY_ADDED, id=uuid4(), body=body)
-        return submission_append(actor=actor, entries=[draft], now=now)
+        receipt = submission_append(actor=actor, entries=[draft], now=now)
+        _addition_keep(actor, str(body["key"]), receipt)
+        return receipt
 
 
 def key_revoke(*, actor: Actor, key_id: str, reason: str, now: dt.datetime) -> Receipt:
@@ -154,6 +220,7 @@ def key_revoke(*, actor: Actor, key_id: str, reason: str, now: dt.datetime) -> R
     From the commit on nothing is taken under the key. Raise ``GovernanceRefusedError`` where
     the key is unknown or revoked, or is the last one: its organisation would be locked out.
     """
+    check_reason(reason)
     with acting_as(actor):
         key = SigningKey.objects.filter(key_id=key_id, revoked_index=None).first()
         operator = is_operator()
@@ -176,6 +243,20 @@ def key_revoke(*, actor: Actor, key_id: str, reason: str, now: dt.datetime) -> R
             key_id=key_id, organisation_id=actor.organisation, entry_id=receipt.entry_ids[0]
         )
         return receipt
+
+
+def _addition_keep(actor: Actor, key_id: str, receipt: Receipt) -> None:
+    """Note that the key was added; a key is added once, whoever else promised it just now."""
+    known = SigningKey.objects.filter(key_id=key_id).exists()
+    if known or key_id == current_log().receipt_key_id:
+        raise GovernanceRefusedError("it is, or was, a key of this log: make a fresh pair")
+    try:
+        with transaction.atomic(using=current_alias()):
+            KeyAddition.objects.create(
+                key_id=key_id, organisation_id=actor.organisation, entry_id=receipt.entry_ids[0]
+            )
+    except IntegrityError as error:
+        raise GovernanceRefusedError("this key was added already: make a fresh pair") from error
 
 
 def _log_row(

@@ -63,7 +63,7 @@ def key_for_signing(*, actor: Actor, signer: Signer, now: dt.datetime) -> HeldKe
     """
     held = ServerKey.objects.filter(organisation_id=actor.organisation, holder=signer.value)
     if signer is Signer.PERSON:
-        _check_reauthenticated(actor, now)
+        check_reauthenticated(actor, now)
         held = held.filter(person_id=actor.person_id)
     names = dict(held.values_list("key_id", "provider_name"))
     valid = (
@@ -94,7 +94,8 @@ def server_key_keep(
     )
 
 
-def _check_reauthenticated(actor: Actor, now: dt.datetime) -> None:
+def check_reauthenticated(actor: Actor, now: dt.datetime) -> None:
+    """Raise ``NoKeyError`` unless a person acts who proved within five minutes who they are."""
     proved = actor.reauthenticated_at
     if (
         actor.person_id is None

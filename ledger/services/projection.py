@@ -70,5 +70,6 @@ def _key(log: LogInfo, index: int, organisation_id: UUID, body: Mapping[str, Jso
         organisation_id=organisation_id,
         public_key=parse_base64(str(body["public_key"])),
         holder=KeyHolder(str(body.get("holder", KeyHolder.SYSTEM))),
+        label=str(body.get("label", "")),
         added_index=index,
     )

@@ -1,14 +1,19 @@
-"""Proofs of one entry as a file: the bundle, and C2SP's tlog-proof."""
+"""Proofs of one entry as a file: the bundle, and C2SP's tlog-proof; and of a receipt."""
 
 from collections.abc import Sequence
+from uuid import UUID
 
 from foundation.core.actor import PUBLIC
 from foundation.tenancy import acting_as
 from ledger.core.bundle import Bundle, Opening, ProvenEntry, format_bundle
 from ledger.core.governance import GENESIS, KEY_ADDED, KEY_REVOKED, MEMBER_ADMITTED
+from ledger.core.merkle import HASH_SIZE_BYTES
 from ledger.core.proof import node_reader, prove_inclusion
+from ledger.core.sequenced import Sequenced
+from ledger.core.statement import build_header
 from ledger.core.tlog_proof import TlogProof, format_tlog_proof
 from ledger.errors import NotSequencedError
+from ledger.models import Leaf, Submission
 from ledger.selectors import (
     EntryInfo,
     Head,
@@ -18,6 +23,7 @@ from ledger.selectors import (
     current_log,
     entry_get,
     entry_list,
+    log_get,
     place_of,
     submission_of,
 )
@@ -25,20 +31,23 @@ from ledger.selectors import (
 GOVERNANCE = (GENESIS, MEMBER_ADMITTED, KEY_ADDED, KEY_REVOKED)
 
 
-def proof_bundle(entry_id: bytes, openings: Sequence[Opening] = ()) -> bytes:
+def proof_bundle(
+    entry_id: bytes, openings: Sequence[Opening] = (), *, channel: str | None = None
+) -> bytes:
     """Return the one-file proof of an entry: canonical JSON (docs/spec/bundle.md).
 
-    It proves the entry and all governance before it in the newest checkpoint. Raise
-    ``UnknownEntryError``, or ``NotSequencedError`` while the entry is only promised.
+    It proves the entry and all governance before it in the newest checkpoint of the channel
+    (the deployment's own unless given). Raise ``UnknownEntryError``, or ``NotSequencedError``
+    while the entry is only promised.
     """
     with acting_as(PUBLIC):
-        log, head = _log_and_head()
-        entry = entry_get(entry_id)
+        log, head = _log_and_head(channel)
+        entry = entry_get(entry_id, log)
         place = place_of(entry)
         nodes = NodeReader(log, head.size)
         before = [
             info
-            for info in entry_list(kinds=GOVERNANCE)
+            for info in entry_list(kinds=GOVERNANCE, log=log)
             if place_of(info).log_index < place.log_index
         ]
         return format_bundle(
@@ -52,11 +61,11 @@ def proof_bundle(entry_id: bytes, openings: Sequence[Opening] = ()) -> bytes:
         )
 
 
-def tlog_proof(entry_id: bytes) -> bytes:
+def tlog_proof(entry_id: bytes, *, channel: str | None = None) -> bytes:
     """Return C2SP's tlog-proof of an entry in the newest checkpoint; raises as above."""
     with acting_as(PUBLIC):
-        log, head = _log_and_head()
-        place = place_of(entry_get(entry_id))
+        log, head = _log_and_head(channel)
+        place = place_of(entry_get(entry_id, log))
         proof = prove_inclusion(
             index=place.log_index, size=head.size, read_node=NodeReader(log, head.size).node
         )
@@ -65,8 +74,41 @@ def tlog_proof(entry_id: bytes) -> bytes:
         )
 
 
-def _log_and_head() -> tuple[LogInfo, Head]:
-    log = current_log()
+def sequenced_of(log: LogInfo, organisation_id: UUID, submission_id: UUID) -> Sequenced | None:
+    """Return where a submission stands, proven in the newest checkpoint; ``None`` while nowhere.
+
+    Inside ``acting_as``, of whomever: what is in the log, every member may know.
+    """
+    row = Submission.objects.filter(
+        log_id=log.id, organisation_id=organisation_id, submission_id=submission_id
+    ).first()
+    head = checkpoint_latest(log)
+    if row is None or head is None:
+        return None
+    first = Leaf.objects.filter(log_id=log.id, submission_id=row.pk, position=0).first()
+    # A leaf comes with the checkpoint that covers it, in one transaction.
+    if first is None or first.log_index + row.count >= head.size:
+        return None
+    index, last = first.log_index, first.log_index + row.count
+    chain = dict(
+        Leaf.objects.filter(log_id=log.id, log_index__in=(index - 1, last)).values_list(
+            "log_index", "chain_hash"
+        )
+    )
+    nodes = NodeReader(log, head.size)
+    return Sequenced(
+        header=build_header(statement_bytes=bytes(row.statement), signature=bytes(row.signature)),
+        header_index=index,
+        header_proof=prove_inclusion(index=index, size=head.size, read_node=nodes.node),
+        last_proof=prove_inclusion(index=last, size=head.size, read_node=nodes.node),
+        chain_before=bytes(chain.get(index - 1, bytes(HASH_SIZE_BYTES))),
+        chain_after=bytes(chain[last]),
+        checkpoint=head.note.encode(),
+    )
+
+
+def _log_and_head(channel: str | None) -> tuple[LogInfo, Head]:
+    log = current_log() if channel is None else log_get(channel)
     head = checkpoint_latest(log)
     if head is None:
         raise NotSequencedError("the log has no checkpoint yet")

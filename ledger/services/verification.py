@@ -324,6 +324,7 @@ def _projection_faults(log: LogInfo, verifier: LogVerifier) -> Iterator[Fault]:
             key.organisation_id,
             key.public_key,
             key.holder.value,
+            key.label,
             key.added_index,
             key.revoked_index,
         )
@@ -334,6 +335,7 @@ def _projection_faults(log: LogInfo, verifier: LogVerifier) -> Iterator[Fault]:
             row.organisation_id,
             bytes(row.public_key),
             row.holder,
+            row.label,
             row.added_index,
             row.revoked_index,
         )

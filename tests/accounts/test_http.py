@@ -290,5 +290,10 @@ def test_the_documentation_describes_every_address() -> None:
         ("/api/v1/api-keys", "get", "api_key_list"),
         ("/api/v1/api-keys", "post", "api_key_create"),
         ("/api/v1/api-keys/{api_key_id}", "delete", "api_key_revoke"),
+        ("/api/v1/keys", "get", "key_list"),
+        ("/api/v1/keys", "post", "key_add"),
+        ("/api/v1/keys/mine", "post", "key_add_mine"),
+        ("/api/v1/keys/{key_id}/revoke", "post", "key_revoke"),
+        ("/api/v1/keys/{key_id}/head", "get", "key_head"),
     }
     assert set(schema["components"]["securitySchemes"]) == {"api_key", "session"}

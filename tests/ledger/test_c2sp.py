@@ -10,6 +10,7 @@ import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.test import Client
+from pytest_django.fixtures import Settings
 
 from ledger.core.bundle import check_bundle, parse_bundle
 from ledger.core.checkpoint import open_checkpoint
@@ -19,7 +20,7 @@ from ledger.core.proof import check_inclusion
 from ledger.core.tiles import format_tile_path, tiles_between
 from ledger.core.tiles import parse_bundle as parse_entry_bundle
 from ledger.core.tlog_proof import check_tlog_proof, parse_tlog_proof
-from ledger.services import submission_append
+from ledger.services import channel_create, submission_append
 from tests.conftest import NOW, Channel
 
 ROOT = Path(__file__).parents[2]
@@ -43,11 +44,36 @@ def get(anyone: Client, path: str, **headers: str) -> bytes:
     return bytes(response.content)
 
 
-@pytest.mark.usefixtures("fresh_db")
-def test_a_log_without_its_channel_is_unavailable(anyone: Client) -> None:
+def test_a_channel_that_is_none_is_not_found_and_ones_own_not_yet(
+    fresh_db: Channel, anyone: Client, settings: Settings
+) -> None:
+    entry_id = write(fresh_db, 1).hex()
+    for path in ("checkpoint", "vkey", "tile/0/000", f"proof/{entry_id}"):
+        response = anyone.get(f"/log/other/{path}")
+        assert response.status_code == 404, path
+        assert response.json()["type"] == "urn:theriac:problem:not-found"
+    settings.CHANNEL_NAME = "other"
     response = anyone.get("/log/other/checkpoint")
     assert response.status_code == 503
     assert response.json()["type"] == "urn:theriac:problem:no-log"
+
+
+def test_each_channel_proves_its_own_entries_only(
+    fresh_db: Channel, anyone: Client, settings: Settings
+) -> None:
+    entry_id = write(fresh_db, 2).hex()
+    settings.CHANNEL_NAME = "second"
+    second = channel_create(operator_id=uuid4(), operator_name="Other", now=NOW)
+    # Whichever channel is the deployment's own, the address says whose proof is wanted.
+    for name in ("main", "second"):
+        settings.CHANNEL_NAME = name
+        bundle = parse_bundle(get(anyone, f"proof/{entry_id}"))
+        check_bundle(bundle, parse_vkey(fresh_db.log.vkey))
+        for accept in ("application/json", "text/plain"):
+            other = anyone.get(f"/log/second/proof/{entry_id}", headers={"Accept": accept})
+            assert (other.status_code, b"unknown-entry" in other.content) == (404, True)
+        vkey = anyone.get("/log/second/vkey").content.decode()
+        assert vkey == f"{second.vkey}\n"
 
 
 @pytest.mark.parametrize("count", [1, 253, 254, 600])

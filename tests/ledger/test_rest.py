@@ -10,7 +10,9 @@ from django.test import Client
 from accounts.services import operator_project
 from foundation.core.actor import Actor
 from ledger.core.entry import EntryDraft
+from ledger.core.note import parse_vkey
 from ledger.core.receipt import Receipt
+from ledger.core.sequenced import check_sequenced, parse_sequenced
 from ledger.services import Sequencer, submission_append
 from tests.accounts.conftest import World
 from tests.conftest import NOW, Channel
@@ -42,6 +44,10 @@ def test_a_receipt_is_repeated_and_gets_its_places(world: World, anyone: Client)
     found = anyone.get(path, headers={**headers, "Prefer": "wait=10"}).json()["places"]
     assert [place["entry_id"] for place in found] == [each.hex() for each in receipt.entry_ids]
     assert found[1]["log_index"] == found[0]["log_index"] + 1
+    answer = anyone.get(path, headers=headers)
+    check_sequenced(
+        receipt, parse_sequenced(answer.json()["sequenced"]), parse_vkey(world.channel.log.vkey)
+    )
 
 
 def test_waiting_ends_when_the_sequencer_has_been(world: World, anyone: Client) -> None:
@@ -61,6 +67,7 @@ def test_waiting_ends_when_the_sequencer_has_been(world: World, anyone: Client) 
     )
     timer.join()
     assert len(answer.json()["places"]) == 2
+    assert answer["Preference-Applied"] == "wait=10"
 
 
 def test_others_receipts_and_none_get_one_answer(world: World, anyone: Client) -> None:
