@@ -50,15 +50,16 @@ class DispensingEvidence:
     entry_ids: tuple[bytes, ...]
 
 
-def item_custody(epc: str) -> tuple[Custody, Label]:
-    """Return the state of an item and what its maker recorded. Inside ``acting_as``.
+def item_glimpse(epc: str) -> tuple[Custody, Label]:
+    """Return of an item's state what a verdict for the actor needs, and what its maker recorded.
 
-    It names holders: show nobody more of it than a verdict.
+    GLNs of others are empty texts; content and balance are 1 for any amount. Inside
+    ``acting_as``.
     """
     with connections[current_alias()].cursor() as cursor:
-        cursor.execute("SELECT system_fn.provenance_custody(%s)::text", [epc])
-        found = cursor.fetchone()[0]
-    return parse_state(orjson.loads(found or "{}"))
+        cursor.execute("SELECT system_fn.provenance_glimpse(%s)::text", [epc])
+        found = cursor.fetchone()
+    return parse_state(orjson.loads(found[0] or "{}"))
 
 
 def verdict_for(*, actor: Actor, scan: str, question: Question, now: dt.datetime) -> Verdict:
@@ -76,7 +77,7 @@ def verdict_for(*, actor: Actor, scan: str, question: Question, now: dt.datetime
         gln = organisation_get(actor.organisation).gln
         if gln is None:
             raise NoGlnError("ask the operator to record your GLN")
-        custody, recorded = item_custody(epc.uri)
+        custody, recorded = item_glimpse(epc.uri)
     return verdict(
         custody, question=question, holder_gln=gln, on_date=today, scan=label, recorded=recorded
     )
@@ -129,7 +130,7 @@ def dispensing_evidence(
             .exclude(exception_class="late_event")
             .exists()
         ]
-        states = [item_custody(row.epc) for row in rows]
+        states = [item_glimpse(row.epc) for row in rows]
     return _evidence(rows, states)
 
 

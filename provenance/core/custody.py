@@ -188,9 +188,14 @@ def _left(custody: Custody, _event: CustodyEvent) -> _Breach:
     return ExceptionClass.ALREADY_DISPENSED, "nothing of the item is left"
 
 
+def _unspent(custody: Custody, _event: CustodyEvent) -> _Breach:
+    """Nothing is left to give, whoever holds the item: of a serial and its copy one counts."""
+    if custody.balance > 0:
+        return None
+    return ExceptionClass.BALANCE_EXCEEDED, f"0 of {custody.content} are left"
+
+
 def _enough(custody: Custody, event: CustodyEvent) -> _Breach:
-    if custody.balance == 0 and custody.content == 1:
-        return ExceptionClass.ALREADY_DISPENSED, "the item was dispensed before"
     if event.quantity is None and event.disposition == Disposition.PARTIALLY_DISPENSED:
         return ExceptionClass.QUANTITY_MISSING, "a part was dispensed, but not how much"
     if 0 < (event.quantity or custody.balance) <= custody.balance:
@@ -326,7 +331,7 @@ _RULES: Final[Mapping[Act, tuple[tuple[_Guard, ...], _Effect]]] = {
     Act.PACK: ((_in_time, _alive, _known, _held, _left, _unpacked), _pack),
     Act.UNPACK: ((_in_time, _alive, _known, _held, _inside), _unpack),
     Act.CONTAIN: ((_in_time, _alive, _held_or_new), _contain),
-    Act.DISPENSE: ((_in_time, _alive, _known, _held, _free, _enough), _dispense),
+    Act.DISPENSE: ((_in_time, _alive, _known, _unspent, _held, _free, _enough), _dispense),
     Act.DECOMMISSION: ((_in_time, _alive, _known, _held), _decommission),
     # An act of authority: it is never late, and reaches what nobody knows yet.
     Act.RECALL: ((_may_recall,), _recall),
@@ -335,4 +340,4 @@ _RULES: Final[Mapping[Act, tuple[tuple[_Guard, ...], _Effect]]] = {
     Act.OBSERVE: ((_in_time, _alive, _known, _near, _inside), _observe),
 }
 # What a late event must satisfy in the order of the log too, where its act has these rules.
-_ONCE: Final = (_alive, _fresh, _free, _may_go, _left, _enough)
+_ONCE: Final = (_alive, _fresh, _unspent, _free, _may_go, _left, _enough)

@@ -47,11 +47,11 @@ EXCEPTION_GUIDE: Final[Mapping[ExceptionClass, tuple[str, str]]] = {
         "If it was scanned twice, do nothing. Otherwise put it aside and ask the supplier.",
     ),
     ExceptionClass.BALANCE_EXCEEDED: (
-        "More was dispensed than was left in the item.",
-        "Check the quantity and the serial. Nothing was taken from the balance.",
+        "More was dispensed than was left in the item, or a sealed pack was dispensed again.",
+        "Check quantity and serial; if nothing was left, put it aside: one of two is no original.",
     ),
     ExceptionClass.ALREADY_DISPENSED: (
-        "The item, a sealed pack or device, was dispensed before.",
+        "All of the item was dispensed before, and it was moved on all the same.",
         "Put it aside as suspect: one of the two is no original, or was scanned by mistake.",
     ),
     ExceptionClass.QUANTITY_MISSING: (

@@ -1,7 +1,6 @@
 """All writes of provenance."""
 
 from provenance.services.capture import Captured, Prescription, Seeds, events_capture
-from provenance.services.folds import items_fold
 from provenance.services.spends import serial_spend
 
 __all__ = [
@@ -9,6 +8,5 @@ __all__ = [
     "Prescription",
     "Seeds",
     "events_capture",
-    "items_fold",
     "serial_spend",
 ]

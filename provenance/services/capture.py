@@ -100,7 +100,7 @@ def events_capture(
         ids, new = _new_events(actor, value, events, seeds)
         if not new:
             return Captured(receipt=None, event_ids=ids, broken=())
-        touched = {epc for one in new for epc in _epcs(one.event)}
+        touched = _touched(actor, new)
         items_lock(touched)
         receipt = submission_append(actor=actor, entries=[_draft(one) for one in new], now=now)
         rows = _store(me, new, receipt, now)
@@ -270,6 +270,17 @@ def _parties(event: EpcisEvent, me: UUID) -> list[UUID]:
         except NotFoundError:
             continue  # not everybody has joined
     return sorted(found - {me})
+
+
+def _touched(actor: Actor, new: Sequence[_New]) -> set[str]:
+    """Return the items to fold: those of new events, and of events that are declared wrong."""
+    wrong = [one.event_id for one in new if one.event.error_declaration is not None]
+    meant = Event.objects.filter(
+        organisation_id=actor.organisation, event_id__in=wrong, declares_error=False
+    )
+    items = EventItem.objects.filter(event__in=meant).values_list("epc", flat=True)
+    said = {epc for one in new if one.event.error_declaration is None for epc in _epcs(one.event)}
+    return said.union(items if wrong else ())
 
 
 def _epcs(event: EpcisEvent) -> set[str]:

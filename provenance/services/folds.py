@@ -1,7 +1,7 @@
 """Items folded in the transaction of whoever records, across organisations (system_fn)."""
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 import orjson
@@ -9,7 +9,7 @@ from django.db import connections
 
 from foundation.tenancy import current_alias
 from provenance.core.custody import fold_custody
-from provenance.core.custody_event import Act, CustodyEvent
+from provenance.core.custody_event import Act, Custody, CustodyEvent
 from provenance.core.custody_exception import CustodyException
 from provenance.core.verdict import Label
 from provenance.states import format_state, parse_view
@@ -23,6 +23,15 @@ class Broken:
     exception: CustodyException
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Folded:
+    """What the events of one item give: its custody, its maker's label, every rule broken."""
+
+    custody: Custody
+    label: Label
+    exceptions: tuple[CustodyException, ...]
+
+
 def items_lock(epcs: Collection[str]) -> None:
     """Hold these items until the transaction ends; events are numbered only under the lock."""
     with connections[current_alias()].cursor() as cursor:
@@ -30,37 +39,63 @@ def items_lock(epcs: Collection[str]) -> None:
 
 
 def items_fold(epcs: Collection[str]) -> list[Broken]:
-    """Fold locked items anew and store their states; return every rule broken, old ones too."""
-    events: dict[str, list[CustodyEvent]] = defaultdict(list)
-    labels: dict[str, Label] = {}
+    """Fold locked items anew and store their states; return every rule broken, old ones too.
+
+    The database refuses it for items that no event of this transaction touches, and a state that
+    the events do not give.
+    """
     with connections[current_alias()].cursor() as cursor:
         cursor.execute(
             "SELECT epc, sequence, entry_id, view::text"
             " FROM system_fn.provenance_views(%s::text[])",
             [sorted(epcs)],
         )
-        for epc, sequence, entry_id, text in cursor.fetchall():
-            event, label = parse_view(orjson.loads(text), entry_id=entry_id, sequence=sequence)
-            events[epc].append(event)
-            labels[f"{epc} {entry_id}"] = label
-        broken: list[Broken] = []
-        rows: list[tuple[str, str, str, str]] = []
-        for epc in sorted(epcs):
-            custody, exceptions = fold_custody(events[epc])
-            broken += [Broken(epc=epc, exception=exception) for exception in exceptions]
-            recorded = labels.get(f"{epc} {custody.entry_of(Act.COMMISSION)}", Label())
-            state = orjson.dumps(format_state(custody, recorded)).decode()
-            found = orjson.dumps([_row(exception) for exception in exceptions]).decode()
-            rows.append((epc, state, str(custody.dispensed), found))
-        cursor.executemany(
-            "SELECT system_fn.provenance_store(%s, %s::jsonb, %s::numeric, %s::jsonb)", rows
+        views = cursor.fetchall()
+        folded = fold_views(epcs, views)
+        states = [
+            {
+                "epc": epc,
+                "custody": format_state(one.custody, one.label),
+                "broken": [exception_row(exception) for exception in one.exceptions],
+            }
+            for epc, one in folded.items()
+        ]
+        cursor.execute(
+            "SELECT system_fn.provenance_store(%s::jsonb)", [orjson.dumps(states).decode()]
         )
-    return broken
+    return [
+        Broken(epc=epc, exception=exception)
+        for epc, one in folded.items()
+        for exception in one.exceptions
+    ]
 
 
-def _row(exception: CustodyException) -> dict[str, object]:
+def fold_views(
+    epcs: Iterable[str], views: Iterable[tuple[str, int, str, str]]
+) -> dict[str, Folded]:
+    """Return each item's state from (epc, sequence, entry id, view as JSON), by item in order."""
+    events: dict[str, list[CustodyEvent]] = defaultdict(list)
+    labels: dict[tuple[str, str], Label] = {}
+    for epc, sequence, entry_id, text in views:
+        event, label = parse_view(orjson.loads(text), entry_id=entry_id, sequence=sequence)
+        events[epc].append(event)
+        labels[epc, entry_id] = label
+    folded = {}
+    for epc in sorted(epcs):
+        custody, exceptions = fold_custody(events[epc])
+        made = custody.entry_of(Act.COMMISSION) or ""
+        folded[epc] = Folded(
+            custody=custody,
+            label=labels.get((epc, made), Label()),
+            exceptions=tuple(exceptions),
+        )
+    return folded
+
+
+def exception_row(exception: CustodyException) -> dict[str, object]:
+    """Return a broken rule as it is stored."""
     return {
         "event": exception.event.sequence,
-        "class": exception.class_,
+        "class": exception.class_.value,
         "detail": exception.detail,
     }

@@ -110,7 +110,13 @@ def test_a_sealed_pack_is_dispensed_once() -> None:
     twice = event(4, "retail_selling", PHARMACY)
     custody, broken = fold_custody([*AT_PHARMACY, once, twice])
     assert custody == custody_after([*AT_PHARMACY, once])
-    assert [e.class_ for e in broken] == [ExceptionClass.ALREADY_DISPENSED]
+    assert [e.class_ for e in broken] == [ExceptionClass.BALANCE_EXCEEDED]
+
+
+def test_the_second_of_two_dispensings_is_one_too_many_wherever_it_was() -> None:
+    copy = event(5, "dispensing", STRANGER)
+    assert classes([*AT_PHARMACY, event(3, "dispensing", PHARMACY), copy]) == ["balance_exceeded"]
+    assert classes([*AT_PHARMACY, copy]) == ["not_holder"]
 
 
 def test_a_receipt_of_what_nobody_recorded_is_attested_and_not_counterfeit() -> None:
@@ -288,7 +294,7 @@ def test_a_late_event_reopens_nothing() -> None:
     assert custody == custody_after([*AT_PHARMACY, dispense])
     assert [(e.class_, e.event) for e in broken] == [
         ("late_event", late),
-        ("already_dispensed", late),
+        ("balance_exceeded", late),
     ]
     # Lawful in its place, but the shipment that was accepted would not be.
     aside = event(0.5, "holding", MAKER, disposition="damaged", sequence=999)

@@ -114,7 +114,7 @@ def test_each_event_changes_the_state_or_is_an_exception() -> None:
             check_sound(after)
             seen.add((act_of(event), exception and exception.class_))
             custody = after
-    assert len(seen) == 45
+    assert len(seen) == 44
     assert {act for act, exception in seen if exception is None} == {
         Act.COMMISSION,
         Act.SHIP,

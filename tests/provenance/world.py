@@ -10,10 +10,14 @@ from uuid import uuid4
 import orjson
 
 from accounts.services import organisation_admit
-from foundation.core.actor import Actor
-from provenance.core.verdict import Question, Verdict
+from foundation.core.actor import SYSTEM, Actor
+from foundation.tenancy import acting_as
+from provenance.core.custody_event import Custody
+from provenance.core.verdict import Label, Question, Verdict
+from provenance.models import ItemState
 from provenance.selectors import verdict_for
 from provenance.services import Captured, Prescription, events_capture
+from provenance.states import parse_state
 from tests.conftest import NOW, Channel, organisation_actor
 from tests.provenance.epcis_samples import document
 
@@ -104,6 +108,13 @@ def dispense(epc: str, minute: int, quantity: int | None = None) -> dict[str, An
     return event(
         "dispensing", [epc], minute, quantityList=amounts, disposition="partially_dispensed"
     )
+
+
+def custody_of(epc: str) -> tuple[Custody, Label]:
+    """Return the whole state of an item, which only the system sees."""
+    with acting_as(SYSTEM):
+        row = ItemState.objects.filter(epc=epc).first()
+        return parse_state(row.custody if row else {})
 
 
 def _check_digit(body: str) -> str:

@@ -1,0 +1,9 @@
+DROP FUNCTION system_fn.provenance_glimpse(text);
+DROP FUNCTION system_fn.provenance_store(jsonb);
+DROP FUNCTION system_fn.provenance_books(text[]);
+DROP FUNCTION system_fn.provenance_movements(text[]);
+DROP FUNCTION system_fn.provenance_views(text[]);
+DROP FUNCTION system_fn.provenance_recorded(text[]);
+DROP FUNCTION system_fn.provenance_check_touched(text[]);
+DROP FUNCTION system_fn.provenance_fresh();
+DROP FUNCTION system_fn.provenance_lock(text[]);

@@ -1,0 +1,1 @@
+DROP FUNCTION system_fn.provenance_spend(text, numeric, uuid, bytea);
