@@ -16,6 +16,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("web.urls")),
     path("admin/", admin.site.urls),
     path("scan/", include("web.scan.urls")),
+    path("verify/", include("web.verify.urls")),
     path("api/v1/", include("ledger.urls")),
     path("api/v1/", include("accounts.urls")),
     path("api/v1/", include("provenance.urls")),

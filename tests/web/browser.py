@@ -27,14 +27,29 @@ _ARGUMENTS = [
 ]
 
 
+WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+
+def obstacles(page: "Page") -> list[str]:
+    """Return what axe finds against WCAG 2.2 AA on a page: rule and element of each."""
+    from axe_playwright_python.sync_playwright import Axe  # noqa: PLC0415 - only the gate has it
+
+    found = Axe().run(page, options={"runOnly": WCAG}).response["violations"]
+    return [f"{rule['id']}: {node['html'][:160]}" for rule in found for node in rule["nodes"]]
+
+
 @contextmanager
-def page_of(width: int) -> "Iterator[Page]":
-    """Yield an empty page of a window of ``width`` pixels."""
+def page_of(width: int, *, dark: bool = False) -> "Iterator[Page]":
+    """Yield an empty page of a window of ``width`` pixels, for a reader who wishes it ``dark``."""
     from playwright.sync_api import sync_playwright  # noqa: PLC0415 - only the gate has it
 
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=BROWSER, args=_ARGUMENTS)
         try:
-            yield browser.new_page(viewport={"width": width, "height": 800})
+            yield browser.new_page(
+                viewport={"width": width, "height": 800},
+                color_scheme="dark" if dark else "light",
+                accept_downloads=True,
+            )
         finally:
             browser.close()

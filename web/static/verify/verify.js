@@ -1,0 +1,1126 @@
+/* Checks a proof inside the page: no network, no library, nothing but this file.
+ *
+ * Written from docs/spec alone. The Python file theriac_verify.py was written from the same text,
+ * and a test compares both on thousands of spoiled proofs: verdict, index and words have to agree.
+ * Everything is computed here, hashes and signatures too, so that the page works from a disk, from
+ * a server without TLS, and decides about odd keys as libsodium does, whatever the browser thinks.
+ * A classic script: browsers load no modules from a disk.
+ */
+"use strict";
+
+const TheriacVerify = (() => {
+  // What does not hold; `index` is the place in the log where that is known.
+  class Bad extends Error {
+    constructor(what, index = null) {
+      super(what);
+      this.what = what;
+      this.index = index;
+    }
+  }
+
+  function need(holds, what) {
+    if (!holds) throw new Bad(what);
+  }
+
+  // --- bytes ---------------------------------------------------------------------------------
+
+  const utf8 = new TextEncoder();
+
+  function concat(...parts) {
+    const out = new Uint8Array(parts.reduce((size, part) => size + part.length, 0));
+    let at = 0;
+    for (const part of parts) {
+      out.set(part, at);
+      at += part.length;
+    }
+    return out;
+  }
+
+  function entries(number) {
+    return number === 1 ? "one entry" : `${number} entries`;
+  }
+
+  function hex(bytes) {
+    return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  }
+
+  function unhex(text) {
+    return Uint8Array.from(text.match(/../g) || [], (pair) => parseInt(pair, 16));
+  }
+
+  function equal(left, right) {
+    return left.length === right.length && left.every((byte, at) => byte === right[at]);
+  }
+
+  // One character for each byte: patterns then read bytes.
+  function binary(bytes) {
+    let text = "";
+    for (let at = 0; at < bytes.length; at += 8192) {
+      text += String.fromCharCode(...bytes.subarray(at, at + 8192));
+    }
+    return text;
+  }
+
+  function unbinary(text) {
+    return Uint8Array.from(text, (character) => character.charCodeAt(0));
+  }
+
+  function u64(number) {
+    const out = new Uint8Array(8);
+    new DataView(out.buffer).setBigUint64(0, BigInt(number));
+    return out;
+  }
+
+  // The one base64 spelling of the bytes: atob forgives spaces and missing padding, btoa does not.
+  function unbase64(text) {
+    let data;
+    try {
+      data = atob(text);
+    } catch {
+      throw new Bad("a text is no base64");
+    }
+    need(/^[A-Za-z0-9+/]*={0,2}$/.test(text) && text.length % 4 === 0, "a text is no base64");
+    need(btoa(data) === text, "a text is not the one base64 of its bytes");
+    return unbinary(data);
+  }
+
+  // --- SHA-2: the constants are roots of primes, so they are computed and not copied -------------
+
+  const PRIMES = [];
+  for (let number = 2; PRIMES.length < 80; number += 1) {
+    if (PRIMES.every((prime) => number % prime)) PRIMES.push(number);
+  }
+
+  // The first 64 bits behind the point of a square or cube root.
+  function rootBits(prime, degree) {
+    const target = BigInt(prime) << BigInt(64 * degree);
+    let root = 0n;
+    for (let bit = 1n << 67n; bit; bit >>= 1n) {
+      if ((root + bit) ** BigInt(degree) <= target) root += bit;
+    }
+    return BigInt.asUintN(64, root);
+  }
+
+  const K512 = PRIMES.map((prime) => rootBits(prime, 3));
+  const H512 = PRIMES.slice(0, 8).map((prime) => rootBits(prime, 2));
+  const K256 = K512.slice(0, 64).map((bits) => Number(bits >> 32n) | 0);
+  const H256 = H512.map((bits) => Number(bits >> 32n) | 0);
+
+  function padded(data, block, lengthSize) {
+    const size = Math.ceil((data.length + 1 + lengthSize) / block) * block;
+    const out = new Uint8Array(size);
+    out.set(data);
+    out[data.length] = 0x80;
+    new DataView(out.buffer).setBigUint64(size - 8, BigInt(data.length) * 8n);
+    return new DataView(out.buffer);
+  }
+
+  const rotated = (word, by) => (word >>> by) | (word << (32 - by));
+
+  function sha256(data) {
+    const view = padded(data, 64, 8);
+    const state = Int32Array.from(H256);
+    const w = new Int32Array(64);
+    for (let start = 0; start < view.byteLength; start += 64) {
+      for (let t = 0; t < 16; t += 1) w[t] = view.getInt32(start + 4 * t);
+      for (let t = 16; t < 64; t += 1) {
+        const [x, y] = [w[t - 15], w[t - 2]];
+        const s0 = rotated(x, 7) ^ rotated(x, 18) ^ (x >>> 3);
+        const s1 = rotated(y, 17) ^ rotated(y, 19) ^ (y >>> 10);
+        w[t] = w[t - 16] + s0 + w[t - 7] + s1;
+      }
+      let [a, b, c, d, e, f, g, h] = state;
+      for (let t = 0; t < 64; t += 1) {
+        const s1 = rotated(e, 6) ^ rotated(e, 11) ^ rotated(e, 25);
+        const one = (h + s1 + ((e & f) ^ (~e & g)) + K256[t] + w[t]) | 0;
+        const s0 = rotated(a, 2) ^ rotated(a, 13) ^ rotated(a, 22);
+        const two = (s0 + ((a & b) ^ (a & c) ^ (b & c))) | 0;
+        [h, g, f, e, d, c, b, a] = [g, f, e, (d + one) | 0, c, b, a, (one + two) | 0];
+      }
+      [a, b, c, d, e, f, g, h].forEach((word, at) => (state[at] += word));
+    }
+    const out = new DataView(new ArrayBuffer(32));
+    state.forEach((word, at) => out.setInt32(4 * at, word));
+    return new Uint8Array(out.buffer);
+  }
+
+  const low64 = (value) => BigInt.asUintN(64, value);
+  const rotated64 = (word, by) => (word >> by) | low64(word << (64n - by));
+
+  function sha512(data) {
+    const view = padded(data, 128, 16);
+    const state = [...H512];
+    const w = new Array(80);
+    for (let start = 0; start < view.byteLength; start += 128) {
+      for (let t = 0; t < 16; t += 1) w[t] = view.getBigUint64(start + 8 * t);
+      for (let t = 16; t < 80; t += 1) {
+        const [x, y] = [w[t - 15], w[t - 2]];
+        const s0 = rotated64(x, 1n) ^ rotated64(x, 8n) ^ (x >> 7n);
+        const s1 = rotated64(y, 19n) ^ rotated64(y, 61n) ^ (y >> 6n);
+        w[t] = low64(w[t - 16] + s0 + w[t - 7] + s1);
+      }
+      let [a, b, c, d, e, f, g, h] = state;
+      for (let t = 0; t < 80; t += 1) {
+        const s1 = rotated64(e, 14n) ^ rotated64(e, 18n) ^ rotated64(e, 41n);
+        const one = h + s1 + ((e & f) ^ (low64(~e) & g)) + K512[t] + w[t];
+        const s0 = rotated64(a, 28n) ^ rotated64(a, 34n) ^ rotated64(a, 39n);
+        const two = s0 + ((a & b) ^ (a & c) ^ (b & c));
+        [h, g, f, e, d, c, b, a] = [g, f, e, low64(d + one), c, b, a, low64(one + two)];
+      }
+      [a, b, c, d, e, f, g, h].forEach((word, at) => (state[at] = low64(state[at] + word)));
+    }
+    return concat(...state.map((word) => u64(word)));
+  }
+
+  function hmac256(key, message) {
+    const block = new Uint8Array(64);
+    block.set(key.length > 64 ? sha256(key) : key);
+    const inner = sha256(concat(block.map((byte) => byte ^ 0x36), message));
+    return sha256(concat(block.map((byte) => byte ^ 0x5c), inner));
+  }
+
+  // --- Ed25519 as libsodium decides (docs/spec/README.md) ----------------------------------------
+
+  const P = (1n << 255n) - 19n;
+  const L = (1n << 252n) + 27742317777372353535851937790883648493n;
+
+  function mod(value) {
+    const rest = value % P;
+    return rest < 0n ? rest + P : rest;
+  }
+
+  function power(base, exponent) {
+    let result = 1n;
+    for (let factor = base; exponent; exponent >>= 1n) {
+      if (exponent & 1n) result = mod(result * factor);
+      factor = mod(factor * factor);
+    }
+    return result;
+  }
+
+  const D = mod(-121665n * power(121666n, P - 2n));
+  const ROOT_OF_MINUS_1 = power(2n, (P - 1n) / 4n);
+  const NEUTRAL = [0n, 1n, 1n, 0n];
+
+  // Extended coordinates; these formulas hold for any two points, equal ones too.
+  function add([x1, y1, z1, t1], [x2, y2, z2, t2]) {
+    const a = mod((y1 - x1) * (y2 - x2));
+    const b = mod((y1 + x1) * (y2 + x2));
+    const c = mod(2n * D * mod(t1 * t2));
+    const d = mod(2n * z1 * z2);
+    const [e, f, g, h] = [b - a, d - c, d + c, b + a];
+    return [mod(e * f), mod(g * h), mod(f * g), mod(e * h)];
+  }
+
+  function littleEndian(bytes) {
+    return BigInt("0x" + hex(Uint8Array.from(bytes).reverse()));
+  }
+
+  // The point that 32 bytes are, or null where there is none on the curve.
+  function decoded(bytes) {
+    const whole = littleEndian(bytes);
+    const y = whole & ((1n << 255n) - 1n);
+    if (y >= P) return null; // another spelling of the same point
+    const [u, v] = [mod(y * y - 1n), mod(D * y * y + 1n)];
+    let x = mod(u * power(v, 3n) * power(mod(u * power(v, 7n)), (P - 5n) / 8n));
+    const square = mod(v * x * x);
+    if (square === mod(-u)) x = mod(x * ROOT_OF_MINUS_1);
+    else if (square !== u) return null;
+    if ((x & 1n) !== whole >> 255n) x = mod(-x);
+    return [x, y, 1n, mod(x * y)];
+  }
+
+  function encoded([x, y, z]) {
+    const inverse = power(z, P - 2n);
+    const whole = mod(y * inverse) | ((mod(x * inverse) & 1n) << 255n);
+    return unhex(whole.toString(16).padStart(64, "0")).reverse();
+  }
+
+  function hasSmallOrder(point) {
+    let times8 = point;
+    for (let doubling = 0; doubling < 3; doubling += 1) times8 = add(times8, times8);
+    return times8[0] === 0n && times8[1] === times8[2];
+  }
+
+  const BASE = decoded(unhex("58" + "66".repeat(31)));
+
+  // Whether libsodium accepts: S below the order, A and R canonical and not of small order, and
+  // the equation without the cofactor. R is never decoded: its bytes must be those of s*B - h*A.
+  function signatureHolds(publicKey, message, signature) {
+    if (publicKey.length !== 32 || signature.length !== 64) return false;
+    const s = littleEndian(signature.subarray(32));
+    const point = decoded(publicKey);
+    if (s >= L || point === null || hasSmallOrder(point)) return false;
+    const r = signature.subarray(0, 32);
+    const h = littleEndian(sha512(concat(r, publicKey, message))) % L;
+    const minusA = [mod(-point[0]), point[1], 1n, mod(-point[3])];
+    const sums = [NEUTRAL, BASE, minusA, add(BASE, minusA)];
+    let result = NEUTRAL;
+    for (let bit = 252n; bit >= 0n; bit -= 1n) {
+      result = add(result, result);
+      const which = Number(((s >> bit) & 1n) | (((h >> bit) & 1n) << 1n));
+      if (which) result = add(result, sums[which]);
+    }
+    return !hasSmallOrder(result) && equal(encoded(result), r);
+  }
+
+  function checkSignature(publicKey, message, signature, what) {
+    need(signatureHolds(publicKey, message, signature), `${what}: the signature does not hold`);
+  }
+
+  // --- canonical JSON ----------------------------------------------------------------------------
+
+  function isObject(value) {
+    return typeof value === "object" && value !== null && !Array.isArray(value);
+  }
+
+  function inProfile(value, depth = 1) {
+    if (typeof value === "string") return !/[\0\ud800-\udfff]/u.test(value);
+    if (typeof value === "boolean") return true;
+    if (typeof value === "number") return Number.isSafeInteger(value);
+    if (depth > 32 || value === null) return false;
+    if (isObject(value)) {
+      const names = Object.keys(value);
+      if (!names.every((name) => /^[A-Za-z][A-Za-z0-9_.:-]{0,62}$/.test(name))) return false;
+    }
+    return Object.values(value).every((item) => inProfile(item, depth + 1));
+  }
+
+  function parseJson(data) {
+    let text;
+    let value;
+    try {
+      text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(data);
+      value = JSON.parse(text);
+    } catch {
+      throw new Bad("not JSON");
+    }
+    // JSON.parse makes 1 of 1.0: outside the texts no digit may be followed by a point or an e.
+    const bare = text.replace(/"(?:[^"\\]|\\.)*"/g, '""');
+    need(!/[0-9][.eE]/.test(bare) && inProfile(value), "JSON outside the profile");
+    return value;
+  }
+
+  function canonical(value) {
+    if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`;
+    if (!isObject(value)) return JSON.stringify(value);
+    const names = Object.keys(value).sort();
+    return `{${names.map((name) => `"${name}":${canonical(value[name])}`).join(",")}}`;
+  }
+
+  function parseCanonical(data) {
+    const value = parseJson(data);
+    const same = equal(utf8.encode(canonical(value)), data);
+    need(same, "not the canonical spelling of the JSON");
+    return value;
+  }
+
+  // --- shapes ------------------------------------------------------------------------------------
+
+  const textOf = (pattern) => (value) => typeof value === "string" && pattern.test(value);
+  const listOf = (check) => (value) => Array.isArray(value) && value.every(check);
+  const isCount = (value) => typeof value === "number" && value >= 0;
+
+  function blobOf(size = null) {
+    return (value) => {
+      if (typeof value !== "string") return false;
+      const data = unbase64(value);
+      return size === null || data.length === size;
+    };
+  }
+
+  function isTime(value) {
+    const form = /^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z$/;
+    if (!textOf(form)(value) || value < "0001") return false;
+    // A date that the calendar does not know comes back as another one, or not at all.
+    const date = new Date(value);
+    return !Number.isNaN(date.getTime()) && date.toISOString() === value;
+  }
+
+  const HOLDERS = ["system", "person", "member", "device"];
+  const HEX = textOf(/^[0-9a-f]{64}$/);
+  const UUID = textOf(/^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/);
+  const ORIGIN = textOf(/^[!-*,-~]{1,255}$/);
+  const NAME = textOf(/^[^\x00-\x1f\x7f]{1,200}$/u);
+  const WORD = textOf(/^[a-z][a-z_]{0,31}$/);
+  const LINE = textOf(/^[^\n]*$/);
+  const isOne = (value) => value === 1;
+  const SIGNED_BY = { v: isOne, log: ORIGIN, org: UUID, key: HEX, id: UUID, time: isTime };
+  const STATEMENT = { ...SIGNED_BY, n: (value) => isCount(value) && value > 0, root: HEX };
+  const CHAINED = { ...STATEMENT, first: isCount, prev: HEX };
+  const PROMISE = { ...STATEMENT, stmt: HEX, deadline: isTime };
+  const ENTRY = {
+    ...SIGNED_BY,
+    kind: textOf(/^(?=.{1,128}$)[a-z]+(\.[a-z_]+)+\.v[1-9][0-9]*$/),
+    body: isObject,
+    commitments: listOf(HEX),
+    endorsements: (value) => Array.isArray(value) && value.length === 0,
+  };
+  const KEY = { key: HEX, public_key: blobOf(32) };
+  const HELD_KEY = { ...KEY, holder: (value) => HOLDERS.includes(value) };
+  const PROVEN = {
+    entry: blobOf(),
+    index: isCount,
+    proof: listOf(blobOf(32)),
+    path: listOf(blobOf(32)),
+    header: blobOf(),
+    header_index: isCount,
+    header_proof: listOf(blobOf(32)),
+  };
+  const OPENING = { commitment: isCount, key: blobOf(32), header: blobOf(), data: blobOf() };
+
+  // The value, if it is an object of exactly these members.
+  function shape(value, members, what) {
+    need(isObject(value), `${what} is no object`);
+    const odd = [
+      ...Object.keys(value).filter((name) => !Object.hasOwn(members, name)),
+      ...Object.keys(members).filter((name) => !Object.hasOwn(value, name)),
+    ].sort();
+    const named = odd.map((name) => `'${name}'`).join(", ");
+    need(odd.length === 0, `${what}: missing or unknown member [${named}]`);
+    for (const [name, check] of Object.entries(members)) {
+      need(check(value[name]), `${what}: bad member ${name}`);
+    }
+    return value;
+  }
+
+  // --- tree and checkpoint -----------------------------------------------------------------------
+
+  const leafHash = (data) => sha256(concat([0], data));
+  const nodeHash = (left, right) => sha256(concat([1], left, right));
+
+  function treeRoot(hashes) {
+    let level = hashes;
+    while (level.length > 1) {
+      const above = [];
+      for (let at = 0; at < level.length; at += 2) {
+        const last = at + 1 === level.length;
+        above.push(last ? level[at] : nodeHash(level[at], level[at + 1]));
+      }
+      level = above;
+    }
+    return level.length ? level[0] : sha256(new Uint8Array());
+  }
+
+  // The root that a path leads to, from the top of the tree down. Sizes reach beyond 2^53.
+  function provenRoot(leaf, index, size, path) {
+    need(index >= 0n && index < size, "an index outside its tree");
+    if (size === 1n) {
+      need(path.length === 0, "a proof that is too long");
+      return leaf;
+    }
+    need(path.length > 0, "a proof that is too short");
+    const half = 1n << BigInt((size - 1n).toString(2).length - 1);
+    const [below, beside] = [path.slice(0, -1), path[path.length - 1]];
+    if (index < half) return nodeHash(provenRoot(leaf, index, half, below), beside);
+    return nodeHash(beside, provenRoot(leaf, index - half, size - half, below));
+  }
+
+  function parseVkey(vkey) {
+    const [, name, keyHash, encodedKey] = /^([^+]*)\+([^+]*)\+([^]*)$/.exec(vkey) || [];
+    need(name !== undefined, "the log key is no verifier key");
+    const key = unbase64(encodedKey);
+    need(key[0] === 1 && key.length === 33 && ORIGIN(name), "the log key is no Ed25519 key");
+    const expected = sha256(concat(utf8.encode(`${name}\n`), key)).subarray(0, 4);
+    need(keyHash === hex(expected), "the log key does not match its hash");
+    return { name, publicKey: key.subarray(1), hash: expected };
+  }
+
+  // Origin, size, root of a checkpoint that the key signed, and how many signatures were ignored.
+  function openCheckpoint(note, vkey) {
+    const key = parseVkey(vkey);
+    const form =
+      /^([^\n]+)\n(0|[1-9][0-9]{0,18})\n([^\n]+)\n\n((?:\xe2\x80\x94 [^ \n]+ [^ \n]+\n)+)$/;
+    const found = form.exec(binary(note));
+    need(found, "the checkpoint has not the form of one");
+    const [, origin, size, encodedRoot, block] = found;
+    const text = note.subarray(0, note.length - block.length - 1);
+    let signers = 0;
+    const lines = block.split("\n").slice(0, -1);
+    for (const line of lines) {
+      const [, signer, encodedBlob] = line.split(" ");
+      const blob = unbase64(encodedBlob);
+      if (signer === key.name && equal(blob.subarray(0, 4), key.hash)) {
+        checkSignature(key.publicKey, text, blob.subarray(4), "the checkpoint");
+        signers += 1;
+      }
+    }
+    need(signers, "the log key did not sign the checkpoint");
+    need(origin === key.name, "the checkpoint is another log's");
+    const root = unbase64(encodedRoot);
+    need(size !== "0" || equal(root, sha256(new Uint8Array())), "an empty log with a root");
+    return { origin: key.name, size: BigInt(size), root, ignored: lines.length - signers };
+  }
+
+  // --- the log's rules ---------------------------------------------------------------------------
+
+  function parseHeader(data) {
+    const header = shape(parseCanonical(data), { sig: blobOf(64), stmt: isObject }, "header");
+    const statement = header.stmt;
+    const chained = Object.hasOwn(statement, "first") || Object.hasOwn(statement, "prev");
+    shape(statement, chained ? CHAINED : STATEMENT, "statement");
+    if (chained) {
+      const starts = statement.prev === "0".repeat(64);
+      need((statement.first === 0) === starts, "statement: first and prev do not agree");
+    }
+    const message = utf8.encode("theriac/submission/v1\n" + canonical(statement));
+    return { statement, message, signature: unbase64(header.sig) };
+  }
+
+  function parseEntry(data) {
+    need(data.length < 65536, "an entry that is too large");
+    return shape(parseCanonical(data), ENTRY, "entry");
+  }
+
+  // Members and keys as the entries so far say.
+  class Governance {
+    constructor(vkey) {
+      this.vkey = vkey;
+      this.log = vkey.split("+")[0];
+      this.operator = "";
+      this.members = new Map();
+      this.keys = new Map();
+      this.receiptKey = new Uint8Array();
+    }
+
+    keyOf(statement, index) {
+      need(statement.log === this.log, "a statement for another log");
+      const key = this.keys.get(statement.key);
+      need(key && key.org === statement.org, "a key that its organisation does not have");
+      const signsGenesis = key.from === 1 && index === 0;
+      need(key.from < index || signsGenesis, "a key that is not valid yet");
+      need(key.to === null || index < key.to, "a key that was revoked before");
+      const chains = key.holder === "member" || key.holder === "device";
+      const has = Object.hasOwn(statement, "prev");
+      need(chains === has, "first and prev do not go with the key's holder");
+      return key;
+    }
+
+    // What the entry did, in words; an entry of another kind than `ledger.…` does nothing here.
+    apply(entry, index) {
+      const { kind, body } = entry;
+      const isGenesis = kind === "ledger.genesis.v1";
+      need(isGenesis === (index === 1), "a genesis at index 1, only there");
+      if (!kind.startsWith("ledger.")) return "";
+      const rules = {
+        "ledger.genesis.v1": this.genesis,
+        "ledger.member.admitted.v1": this.admit,
+        "ledger.key.added.v1": this.addKey,
+        "ledger.key.revoked.v1": this.revokeKey,
+      };
+      const known = Object.hasOwn(rules, kind);
+      need(known, `${kind} is no kind of governance that this file knows`);
+      return rules[kind].call(this, entry, body, index);
+    }
+
+    genesis(entry, body, index) {
+      const members = {
+        origin: ORIGIN,
+        channel: NAME,
+        vkey: LINE,
+        operator: isObject,
+        receipt_key: isObject,
+        quorum: (value) => value === "none",
+      };
+      shape(body, members, "genesis");
+      const ours = body.origin === this.log && body.vkey === this.vkey;
+      need(ours, "a genesis of another log");
+      const operator = shape(body.operator, { org: UUID, name: NAME, ...KEY }, "operator");
+      const own = entry.org === operator.org && entry.key === operator.key;
+      need(own, "a genesis that another one signed");
+      const receiptKey = shape(body.receipt_key, KEY, "receipt key");
+      need(receiptKey.key !== operator.key, "one key for two purposes");
+      this.newKey(receiptKey, "", "receipt", index);
+      this.receiptKey = unbase64(receiptKey.public_key);
+      this.operator = operator.org;
+      this.members.set(operator.org, operator.name);
+      this.newKey(operator, operator.org, "system", index);
+      return `the log begins; ${operator.name} operates it`;
+    }
+
+    admit(entry, body, index) {
+      shape(body, { org: UUID, name: NAME, kind: WORD, first_key: isObject }, "admission");
+      need(entry.org === this.operator, "only the operator admits members");
+      need(!this.members.has(body.org), "a member that is one already");
+      need(body.kind !== "operator", "a second operator");
+      const key = shape(body.first_key, HELD_KEY, "first key");
+      this.newKey(key, body.org, key.holder, index);
+      this.members.set(body.org, body.name);
+      return `${body.name} (${body.kind}) is admitted with its first key`;
+    }
+
+    addKey(entry, body, index) {
+      const label = Object.hasOwn(body, "label") ? { label: NAME } : {};
+      shape(body, { ...HELD_KEY, ...label }, "added key");
+      need(this.members.has(entry.org), "a key for no member");
+      this.newKey(body, entry.org, body.holder, index);
+      return `${this.members.get(entry.org)} adds a key (holder: ${body.holder})`;
+    }
+
+    revokeKey(entry, body, index) {
+      shape(body, { key: HEX, reason: WORD }, "revocation");
+      const key = this.keys.get(body.key);
+      need(key && key.org, "a revocation of a key that nobody has");
+      const may = entry.org === key.org || entry.org === this.operator;
+      need(may, "a revocation by somebody else");
+      need(key.to === null, "a key that was revoked before");
+      const left = [...this.keys.values()].filter((one) => one.org === key.org && one.to === null);
+      need(left.length > 1, "a revocation of the last key");
+      key.to = index;
+      return `a key of ${this.members.get(key.org)} is revoked (${body.reason})`;
+    }
+
+    newKey(key, org, holder, index) {
+      const publicKey = unbase64(key.public_key);
+      need(hex(sha256(publicKey)) === key.key, "a key id that is not its key's");
+      need(!this.keys.has(key.key), "a key that is there already");
+      this.keys.set(key.key, { publicKey, org, holder, from: index, to: null });
+    }
+  }
+
+  // --- steps: what was checked, in the words that the reader sees --------------------------------
+
+  class Steps {
+    constructor(...titles) {
+      this.list = titles.map((title) => ({ title, state: "open", text: "Not checked.", items: [] }));
+      this.at = 0;
+    }
+
+    // Say how the current step went and go to the next.
+    pass(text, { state = "holds", items = [] } = {}) {
+      Object.assign(this.list[this.at], { state, text, items });
+      this.at += 1;
+    }
+
+    fail(text) {
+      Object.assign(this.list[this.at], { state: "fails", text });
+    }
+  }
+
+  const quiet = { pass() {} };
+
+  // An entry that is proven to be in the log and signed; the steps tell.
+  function checkProven(proven, checkpoint, governance, steps = quiet) {
+    const [entryData, headerData] = [unbase64(proven.entry), unbase64(proven.header)];
+    const { statement, message, signature } = parseHeader(headerData);
+    const entry = parseEntry(entryData);
+    const { size, root } = checkpoint;
+    const [index, at] = [proven.index, proven.header_index];
+    const id = leafHash(entryData);
+    const reaches = (leaf, where, name) => {
+      const path = proven[name].map(unbase64);
+      const reached = provenRoot(leaf, BigInt(where), size, path);
+      need(equal(reached, root), `${name}: another root`);
+    };
+    reaches(id, index, "proof");
+    steps.pass(`The entry is leaf ${index} of ${size}. Its hash, the entry id: ${hex(id)}`);
+    reaches(leafHash(headerData), at, "header_proof");
+    const many = entries(statement.n);
+    steps.pass(`The header with the signature is leaf ${at}, for a submission of ${many}.`);
+    const path = proven.path.map(unbase64);
+    const place = BigInt(index) - BigInt(at) - 1n;
+    const signed = provenRoot(id, place, BigInt(statement.n), path);
+    need(hex(signed) === statement.root, "the entry is not in the root that was signed");
+    for (const name of ["log", "org", "key"]) {
+      need(entry[name] === statement[name], `entry and statement differ in ${name}`);
+    }
+    steps.pass(`A path of ${path.length} hashes leads from the entry to the root that was signed.`);
+    // The genesis names the key that it is signed under; every other key was there before.
+    let did = index === 1 ? governance.apply(entry, index) : "";
+    const key = governance.keyOf(statement, at);
+    checkSignature(key.publicKey, message, signature, "the statement");
+    const who = governance.members.get(entry.org) || "";
+    const until = key.to === null ? "not revoked up to there" : `revoked at index ${key.to}`;
+    steps.pass(
+      `Signed for ${who} (organisation ${entry.org}) under key ${entry.key}, held by:` +
+        ` ${key.holder}; added at index ${key.from}, ${until}.`,
+    );
+    if (index !== 1) did = governance.apply(entry, index);
+    steps.pass(did ? `Governance takes it: ${did}.` : `${entry.kind} changes no member and no key.`);
+    return { entry, id, statement, digest: hex(sha256(message)), did, who };
+  }
+
+  function checkOpening(opening, entry) {
+    shape(opening, OPENING, "opening");
+    const number = opening.commitment;
+    const there = number < entry.commitments.length;
+    need(there, "an opening of a commitment that is not there");
+    const parts = [opening.header, opening.data].map(unbase64);
+    const message = concat(
+      utf8.encode("theriac/commitment/v1\n"),
+      ...parts.flatMap((part) => [u64(part.length), part]),
+    );
+    const mac = hex(hmac256(unbase64(opening.key), message));
+    need(mac === entry.commitments[number], "the data opens no commitment");
+    return `Commitment ${number}: the ${parts[1].length} bytes given open it.`;
+  }
+
+  // --- what people bring -------------------------------------------------------------------------
+
+  const PROOF_LINE = "c2sp.org/tlog-proof@v1";
+  const VKEY_FILE = /^[!-*,-~]+\+[0-9a-f]{8}\+[A-Za-z0-9+/]+=*\r?\n?$/;
+
+  function receiptText(data) {
+    const text = binary(data);
+    return text.trimStart().startsWith("{") ? data : unbase64(text.trim());
+  }
+
+  function jsonNames(data) {
+    try {
+      const value = parseJson(receiptText(data));
+      return isObject(value) ? Object.keys(value) : [];
+    } catch {
+      return [];
+    }
+  }
+
+  // What a file is, by its content. What looks like nothing else is taken for a bundle.
+  function kindOf(data) {
+    const text = binary(data);
+    if (text.startsWith(PROOF_LINE)) return "tlog-proof";
+    if (VKEY_FILE.test(text)) return "vkey";
+    if (/\n\n\xe2\x80\x94 /.test(text) && !text.trimStart().startsWith("{")) return "checkpoint";
+    const names = jsonNames(data);
+    if (names.includes("receipt")) return "receipt";
+    const has = (...some) => some.some((name) => names.includes(name));
+    if (has("vkey", "checkpoint", "governance")) return "bundle";
+    if (has("body", "stmt")) return "leaf";
+    return names.length === 0 && text.trimStart().startsWith("{") ? "bundle" : "unknown";
+  }
+
+  function trust(steps, given, own) {
+    if (given === null) {
+      const text = "You gave no key. The key in the file is taken on trust; compare it with one"
+        + ` that you know from elsewhere: ${own}`;
+      steps.pass(text, { state: "trusted" });
+    } else {
+      steps.pass(`It is the key that you gave: ${given}`);
+    }
+  }
+
+  function checkpointText({ origin, size, root }) {
+    return `The log ${origin} had ${size} leaves and the root ${hex(root)}.`;
+  }
+
+  function checkBundle(data, given, steps) {
+    const bundle = parseCanonical(data);
+    const members = {
+      v: isOne,
+      vkey: LINE,
+      checkpoint: blobOf(),
+      entry: isObject,
+      governance: listOf(isObject),
+    };
+    if (isObject(bundle) && Object.hasOwn(bundle, "openings")) {
+      members.openings = (value) => listOf(isObject)(value) && value.length > 0;
+    }
+    shape(bundle, members, "bundle");
+    steps.pass(`A proof bundle of ${data.length} bytes, in its one spelling.`);
+    need(given === null || given === bundle.vkey, "the bundle is of a log with another key");
+    trust(steps, given, bundle.vkey);
+    const checkpoint = openCheckpoint(unbase64(bundle.checkpoint), bundle.vkey);
+    steps.pass(checkpointText(checkpoint));
+    const governance = new Governance(bundle.vkey);
+    const statements = new Map();
+    const items = [];
+    let last = 0;
+    const prove = (proven, tell) => {
+      shape(proven, PROVEN, "a proven entry");
+      try {
+        need(proven.index > last, "the entries are not in order");
+        const found = checkProven(proven, checkpoint, governance, tell);
+        statements.set(found.digest, found.statement);
+        last = proven.index;
+        return found;
+      } catch (error) {
+        throw error instanceof Bad ? new Bad(error.what, proven.index) : error;
+      }
+    };
+    for (const proven of bundle.governance) {
+      const found = prove(proven, quiet);
+      items.push(`${proven.index}: ${found.did || found.entry.kind}`);
+    }
+    const text = `Who is a member and which keys are valid follows from ${entries(items.length)}`
+      + " before this one. Each is in the log, signed, and allowed.";
+    steps.pass(text, { items });
+    const found = prove(bundle.entry, steps);
+    const openings = bundle.openings || [];
+    const opened = openings.map((opening) => checkOpening(opening, found.entry));
+    if (openings.length) steps.pass(opened.join(" "));
+    const closed = found.entry.commitments.length - new Set(openings.map((o) => o.commitment)).size;
+    return { ...found, checkpoint, governance, statements, index: last, closed };
+  }
+
+  function checkReceipt(data, bundle, steps) {
+    const receipt = parseJson(receiptText(data));
+    const members = { receipt: isObject, sig: blobOf(64) };
+    if (isObject(receipt) && Object.hasOwn(receipt, "entry_ids")) members.entry_ids = listOf(HEX);
+    const promise = shape(shape(receipt, members, "receipt").receipt, PROMISE, "promise");
+    need(promise.deadline >= promise.time, "a deadline before the promise");
+    const key = bundle.governance.receiptKey;
+    need(promise.key === hex(sha256(key)), "a receipt under another key");
+    const message = utf8.encode("theriac/receipt/v1\n" + canonical(promise));
+    checkSignature(key, message, unbase64(receipt.sig), "the receipt");
+    steps.pass(`The operator promised submission ${promise.id} by ${promise.deadline}.`);
+    const statement = bundle.statements.get(promise.stmt);
+    need(statement, `submission ${promise.id} is missing, promised by ${promise.deadline}`);
+    for (const name of ["log", "org", "id", "n", "root"]) {
+      need(promise[name] === statement[name], `receipt and statement differ in ${name}`);
+    }
+    if (members.entry_ids) {
+      const ids = receipt.entry_ids.map(unhex);
+      need(hex(treeRoot(ids)) === promise.root, "entry ids that are not the promised ones");
+    }
+    steps.pass("The submission is one of those that the bundle proves to be in the log.");
+  }
+
+  function parseTlogProof(data) {
+    const text = binary(data);
+    const end = text.indexOf("\n\n");
+    need(end >= 0, "no empty line before the checkpoint");
+    const lines = text.slice(0, end).split("\n");
+    need(lines.shift() === PROOF_LINE, `the first line is not ${PROOF_LINE}`);
+    if (lines.length && lines[0].startsWith("extra ")) unbase64(lines.shift().slice(6));
+    const found = /^index (0|[1-9][0-9]{0,18})$/.exec(lines.shift() || "");
+    need(found, "no index line");
+    const hashes = lines.map(unbase64);
+    const sized = hashes.length <= 63 && hashes.every((hash) => hash.length === 32);
+    need(sized, "a proof has at most 63 hashes of 32 bytes");
+    return { index: BigInt(found[1]), hashes, note: data.subarray(end + 2) };
+  }
+
+  function checkTlogProof(data, leaf, vkey, steps) {
+    const proof = parseTlogProof(data);
+    steps.pass(`A proof for leaf ${proof.index}, with ${proof.hashes.length} hashes.`);
+    need(vkey !== null, "this file names no key: give the log's verifier key above");
+    trust(steps, vkey, "");
+    const checkpoint = openCheckpoint(proof.note, vkey);
+    steps.pass(checkpointText(checkpoint));
+    const id = leafHash(leaf);
+    const reached = provenRoot(id, proof.index, checkpoint.size, proof.hashes);
+    need(equal(reached, checkpoint.root), "the proof leads to another root");
+    steps.pass(`The bytes are leaf ${proof.index} of ${checkpoint.size}. Their hash: ${hex(id)}`);
+    return { checkpoint, index: Number(proof.index), id };
+  }
+
+  // --- one answer for all that was brought -------------------------------------------------------
+
+  const BUNDLE_STEPS = [
+    "The file is a proof bundle",
+    "The log's key",
+    "The log signed the checkpoint",
+    "Who may sign: the log's own rules",
+    "The entry is in the log",
+    "So is the signature of its submission",
+    "The entry is one of those that were signed",
+    "The signature holds, under a key valid there",
+    "The rules allow the entry",
+  ];
+
+  const NO_WITNESS = "Nobody but the log's own key signed this checkpoint, as far as this page knows:"
+    + " no witness is checked. That the operator shows everybody the same log is not proven;"
+    + " compare its checkpoint with one that somebody else kept.";
+  const NOT_LEFT_OUT = "That no later revocation, and no other entry, is left out of this file:"
+    + " only the whole log can show that.";
+  const NOT_TRUE = "That what the entry says is true: it is proven who said it, and that nobody"
+    + " changed it since. Its time is from the clock of whoever built it.";
+
+  function readEntry(leaf) {
+    try {
+      return parseEntry(leaf);
+    } catch {
+      return null; // a header, or a leaf of somebody else's log
+    }
+  }
+
+  function incomplete(title, text) {
+    const steps = new Steps(title);
+    steps.pass(text, { state: "open" });
+    return { verdict: "incomplete", steps: steps.list, open: [], what: text, index: null };
+  }
+
+  function withSteps(steps, work) {
+    try {
+      return { verdict: "sound", steps: steps.list, what: "", index: null, ...work(steps) };
+    } catch (error) {
+      if (!(error instanceof Bad)) throw error;
+      const where = error.index === null ? "" : `At index ${error.index}: `;
+      steps.fail(`${where}${error.what}.`);
+      const { what, index } = error;
+      return { verdict: "bad", steps: steps.list, open: [], what, index };
+    }
+  }
+
+  function ofBundle(brought, vkey) {
+    const titles = [...BUNDLE_STEPS];
+    // Whether there are openings is read before anything is checked, only to name the step.
+    if (/"openings":\[/.test(binary(brought.bundle))) titles.push("The data is what was committed to");
+    if (brought.receipt) titles.push("The receipt is the log's", "The receipt's promise was kept");
+    if (brought.checkpoint) titles.push("The other checkpoint is of the same log");
+    return withSteps(new Steps(...titles), (steps) => {
+      const found = checkBundle(brought.bundle, vkey, steps);
+      if (brought.receipt) checkReceipt(brought.receipt, found, steps);
+      if (brought.checkpoint) {
+        const other = openCheckpoint(brought.checkpoint, found.governance.vkey);
+        sameHistory(found.checkpoint, other, steps);
+      }
+      const open = [NO_WITNESS, NOT_LEFT_OUT, NOT_TRUE];
+      if (found.checkpoint.ignored) open.push(ignoredText(found.checkpoint));
+      if (found.closed > 0) {
+        open.push(`What ${found.closed} of the entry's commitments stand for: they are not opened here.`);
+      }
+      const { entry, index, who } = found;
+      return { open, entry, where: index, who, id: hex(found.id) };
+    });
+  }
+
+  function ignoredText({ ignored }) {
+    return `${ignored} further signatures on the checkpoint are by keys that this page was not given.`;
+  }
+
+  function sameHistory(one, other, steps) {
+    const differ = one.size === other.size && !equal(one.root, other.root);
+    need(!differ, `two signed checkpoints of ${one.size} leaves with different roots: two histories`);
+    const same = one.size === other.size;
+    const text = same ? "Same size, same root." : "Another size; that one continues the other is not"
+      + " proven by these two files.";
+    steps.pass(`${checkpointText(other)} ${text}`, same ? {} : { state: "trusted" });
+  }
+
+  function ofTlogProof(brought, vkey) {
+    const leaf = brought.leaf;
+    if (!leaf) {
+      const text = "This proof does not hold the entry itself. Add the file of the entry, or its"
+        + " proof bundle.";
+      return incomplete("The entry is missing", text);
+    }
+    const steps = new Steps(
+      "The file is a tlog-proof", BUNDLE_STEPS[1], BUNDLE_STEPS[2], "The bytes are in the log");
+    return withSteps(steps, () => {
+      const found = checkTlogProof(brought["tlog-proof"], leaf, vkey, steps);
+      const signed = "Who signed the entry, and that its key was valid: take the proof bundle.";
+      const open = [NO_WITNESS, signed, NOT_TRUE];
+      if (found.checkpoint.ignored) open.push(ignoredText(found.checkpoint));
+      const entry = readEntry(leaf);
+      return { open, entry, where: found.index, who: "", id: hex(found.id) };
+    });
+  }
+
+  function ofCheckpoint(brought, vkey) {
+    const steps = new Steps(BUNDLE_STEPS[1], BUNDLE_STEPS[2]);
+    return withSteps(steps, () => {
+      need(vkey !== null, "this file names no key: give the log's verifier key above");
+      trust(steps, vkey, "");
+      const checkpoint = openCheckpoint(brought.checkpoint, vkey);
+      steps.pass(checkpointText(checkpoint));
+      const open = [NO_WITNESS, "What is in the log: a checkpoint says its size and root only."];
+      if (checkpoint.ignored) open.push(ignoredText(checkpoint));
+      return { open };
+    });
+  }
+
+  /* The answer for files (arrays of bytes) under a key (or null for the file's own):
+   * verdict "sound", "bad" or "incomplete"; the steps; what stays open; the first thing that does
+   * not hold (`what`) and its place in the log (`index`).
+   */
+  function verify(files, vkey) {
+    const brought = {};
+    for (const data of files) {
+      let kind = kindOf(data);
+      if (kind === "unknown") kind = files.length > 1 ? "leaf" : "bundle";
+      brought[kind] = data;
+    }
+    if (brought["tlog-proof"] && brought.bundle) {
+      try {
+        brought.leaf = unbase64(parseCanonical(brought.bundle).entry.entry);
+      } catch {
+        return ofBundle(brought, vkey); // says what is wrong with it
+      }
+      const first = ofBundle(brought, vkey);
+      return first.verdict === "sound" ? joined(first, ofTlogProof(brought, vkey)) : first;
+    }
+    if (brought.bundle) return ofBundle(brought, vkey);
+    if (brought["tlog-proof"]) return ofTlogProof(brought, vkey);
+    if (brought.checkpoint) return ofCheckpoint(brought, vkey);
+    if (brought.receipt) {
+      const text = "A receipt is signed under a key that the log's first entry names. Add the proof"
+        + " bundle of one of the entries that it promises.";
+      return incomplete("The proof bundle is missing", text);
+    }
+    if (brought.leaf) {
+      return incomplete("The proof is missing", "This is an entry. Add its proof.");
+    }
+    return incomplete("Nothing to check", "Choose a file with a proof.");
+  }
+
+  function joined(first, second) {
+    const { verdict, what, index } = second;
+    return { ...first, verdict, what, index, steps: [...first.steps, ...second.steps] };
+  }
+
+  return { verify, kindOf, signatureHolds, sha256, sha512, isTime };
+})();
+
+// --- the page --------------------------------------------------------------------------------------
+
+(() => {
+  const FILE_SIZE_BYTES_MAX = 32 * 1024 * 1024;
+  const NAMES = {
+    bundle: "proof bundle",
+    "tlog-proof": "tlog-proof",
+    checkpoint: "checkpoint",
+    receipt: "receipt",
+    leaf: "entry",
+    unknown: "other",
+  };
+  const VERDICTS = {
+    sound: ["✓", "Everything holds"],
+    bad: ["✕", "It does not hold"],
+    incomplete: ["?", "Not enough to decide"],
+  };
+  // A word and a sign beside the colour: nobody needs to see colours.
+  const STATES = {
+    holds: ["✓", "holds"],
+    trusted: ["!", "not proven"],
+    fails: ["✕", "fails"],
+    open: ["–", "not checked"],
+  };
+  const place = (id) => document.getElementById(id);
+  const chosen = new Map(); // kind -> {name, data}
+
+  function element(tag, { text = "", className = "" } = {}, ...children) {
+    const made = document.createElement(tag);
+    if (text) made.textContent = text;
+    if (className) made.className = className;
+    made.append(...children);
+    return made;
+  }
+
+  function sign([symbol, word]) {
+    const shown = element("span", { text: symbol });
+    shown.setAttribute("aria-hidden", "true");
+    return element("span", { className: "sign" }, shown, ` ${word}`);
+  }
+
+  function stepItem(step) {
+    const head = element("h3", { text: step.title });
+    const item = element("li", { className: step.state }, head, sign(STATES[step.state]));
+    item.append(element("p", { text: step.text }));
+    if (step.items.length) {
+      const lines = step.items.map((text) => element("li", { text }));
+      const list = element("ul", {}, ...lines);
+      item.append(element("details", {}, element("summary", { text: "Show them" }), list));
+    }
+    return item;
+  }
+
+  function entryPart(answer) {
+    const facts = element("dl", { className: "entry" });
+    const say = (name, text) => facts.append(element("dt", { text: name }), element("dd", { text }));
+    say("Kind", answer.entry.kind);
+    if (answer.who) say("Said by", answer.who);
+    say("Organisation", answer.entry.org);
+    say("Time, by its builder's clock", answer.entry.time);
+    say("Log index", String(answer.where));
+    say("Entry id", answer.id);
+    const body = element("pre", { text: JSON.stringify(answer.entry, null, 2) });
+    body.tabIndex = 0;
+    body.setAttribute("role", "region");
+    body.setAttribute("aria-label", "The entry as JSON");
+    return [element("h2", { text: "The entry" }), facts, body];
+  }
+
+  function show(answer) {
+    const result = place("result");
+    const [symbol, words] = VERDICTS[answer.verdict];
+    const shown = element("span", { text: `${symbol} ` });
+    shown.setAttribute("aria-hidden", "true");
+    const head = element("h2", { className: "answer" }, shown, words);
+    const box = element("div", { className: `verdict ${answer.verdict}` }, head);
+    const failed = answer.steps.find((step) => step.state === "fails");
+    if (failed) box.append(element("p", { text: `First failure: ${failed.title}. ${failed.text}` }));
+    if (answer.verdict === "incomplete") box.append(element("p", { text: answer.what }));
+    const trusted = answer.steps.some((step) => step.state === "trusted");
+    if (answer.verdict === "sound" && trusted) {
+      box.append(element("p", { text: "Provided that what is marked “not proven” below is so." }));
+    }
+    result.replaceChildren(box);
+    if (answer.open.length) {
+      const lines = answer.open.map((text) => element("li", { text }));
+      result.append(element("h2", { text: "What this does not prove" }));
+      result.append(element("ul", { className: "unproven" }, ...lines));
+    }
+    result.append(element("h2", { text: "Step by step" }));
+    result.append(element("ol", { className: "steps" }, ...answer.steps.map(stepItem)));
+    if (answer.verdict === "sound" && answer.entry) result.append(...entryPart(answer));
+    result.dataset.verdict = answer.verdict;
+  }
+
+  function refuse(text) {
+    const box = element("div", { className: "verdict incomplete" }, element("p", { text }));
+    place("result").replaceChildren(box);
+    place("result").dataset.verdict = "refused";
+  }
+
+  function check() {
+    const list = [...chosen].map(([kind, file]) => `${file.name} (${NAMES[kind]})`);
+    place("chosen").textContent = list.length ? `Chosen: ${list.join(", ")}` : "Nothing chosen yet.";
+    place("over").hidden = !list.length;
+    if (!list.length) {
+      place("result").replaceChildren();
+      delete place("result").dataset.verdict;
+      return;
+    }
+    const vkey = place("vkey").value.trim() || null;
+    const files = [...chosen.values()].map((file) => file.data);
+    show(TheriacVerify.verify(files, vkey));
+  }
+
+  async function take(files) {
+    for (const file of files) {
+      if (file.size > FILE_SIZE_BYTES_MAX) {
+        refuse(`${file.name} is larger than 32 MiB: no proof is.`);
+        return;
+      }
+      let data;
+      try {
+        data = new Uint8Array(await file.arrayBuffer());
+      } catch {
+        refuse(`${file.name} cannot be read. A folder is no file.`);
+        return;
+      }
+      const kind = TheriacVerify.kindOf(data);
+      if (kind === "vkey") place("vkey").value = new TextDecoder().decode(data).trim();
+      else chosen.set(kind, { name: file.name, data });
+    }
+    check();
+  }
+
+  place("files").addEventListener("change", (event) => {
+    const files = [...event.target.files];
+    event.target.value = ""; // the same file can be chosen again after it was changed
+    take(files);
+  });
+  place("vkey").addEventListener("input", check);
+  place("over").addEventListener("click", () => {
+    chosen.clear();
+    check();
+    place("files").focus();
+  });
+  document.addEventListener("dragover", (event) => {
+    event.preventDefault();
+    place("drop").classList.add("over");
+  });
+  document.addEventListener("dragleave", () => place("drop").classList.remove("over"));
+  document.addEventListener("drop", (event) => {
+    event.preventDefault();
+    place("drop").classList.remove("over");
+    const text = event.dataTransfer.getData("text/plain").trim();
+    if (event.dataTransfer.files.length) take([...event.dataTransfer.files]);
+    else if (text) {
+      place("vkey").value = text;
+      check();
+    }
+  });
+  check();
+})();

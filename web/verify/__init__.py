@@ -1,0 +1,1 @@
+"""The page that checks proofs: everything happens in the reader's browser."""
