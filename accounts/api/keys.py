@@ -20,20 +20,23 @@ from accounts.api.serializers import (
     KeyRevocationIn,
     ReceiptOut,
 )
-from accounts.api.views import IDEMPOTENCY_KEY, PREFER, Permissions, View, once, received
+from accounts.api.views import IDEMPOTENCY_KEY, Permissions, View, once, received
 from accounts.authentication import IsActing, actor_of, requires_scope
 from accounts.core.scopes import Scope, organisation_with
 from accounts.services import my_key_add, organisation_key_offer, organisation_key_revoke
 from foundation.core.actor import Actor
+from foundation.core.json_input import parse_json
 from foundation.core.problem import BadInputError, NotFoundError
 from foundation.idempotency import Answer
 from foundation.tenancy import acting_as
+from ledger.bodies import PREFER, SEALED_MEDIA_TYPE, SealedIn, WriteBody, read_write
 from ledger.core.ed25519 import PUBLIC_KEY_SIZE_BYTES, SIGNATURE_SIZE_BYTES, key_id_of
 from ledger.core.governance import Holder
 from ledger.core.members import Base64Error, format_base64, parse_base64
 from ledger.selectors import KeyInfo, key_list
 from ledger.services import key_head
 
+_JSON = "application/json"
 _KEY_WRITES: Permissions = [requires_scope(Scope.LEDGER_WRITE)]
 
 
@@ -49,14 +52,15 @@ class KeysView(View):
         return Response([_shown(info) for info in _keys(actor_of(request))])
 
     @extend_schema(
-        request=KeyIn,
+        request={_JSON: KeyIn, SEALED_MEDIA_TYPE: SealedIn},
         responses={201: KeyMadeOut},
         parameters=[IDEMPOTENCY_KEY, PREFER],
         operation_id="key_add",
     )
     def post(self, request: Request) -> HttpResponse:
         """Add a key that the organisation's own system or a device holds."""
-        raw, data = request.body, KeyIn(data=request.data).checked()
+        body = _body(request)
+        data = KeyIn(data=parse_json(body.document)).checked()
         public_key = _blob(data["public_key"], "public_key", PUBLIC_KEY_SIZE_BYTES)
         possession = _blob(data["possession"], "possession", SIGNATURE_SIZE_BYTES)
         actor, now = actor_of(request), timezone.now()
@@ -69,10 +73,11 @@ class KeysView(View):
                 possession=possession,
                 label=data.get("label", ""),
                 now=now,
+                sealed=body.sealed,
             )
             return received(receipt, key_id=key_id_of(public_key).hex())
 
-        return once(request, raw, now, add)
+        return once(request, request.body, now, add)
 
 
 class MyKeyView(View):
@@ -102,23 +107,24 @@ class KeyRevokeView(View):
     writes: ClassVar[Permissions] = _KEY_WRITES
 
     @extend_schema(
-        request=KeyRevocationIn,
+        request={_JSON: KeyRevocationIn, SEALED_MEDIA_TYPE: SealedIn},
         responses={201: ReceiptOut},
         parameters=[IDEMPOTENCY_KEY, PREFER],
         operation_id="key_revoke",
     )
     def post(self, request: Request, key_id: str) -> HttpResponse:
         """Revoke a key: from the answer on nothing is taken under it."""
-        raw, data = request.body, KeyRevocationIn(data=request.data).checked()
+        body = _body(request)
+        data = KeyRevocationIn(data=parse_json(body.document)).checked()
         actor, now = actor_of(request), timezone.now()
 
         def revoke() -> Answer:
             receipt = organisation_key_revoke(
-                actor=actor, key_id=key_id, reason=data["reason"], now=now
+                actor=actor, key_id=key_id, reason=data["reason"], now=now, sealed=body.sealed
             )
             return received(receipt)
 
-        return once(request, raw, now, revoke)
+        return once(request, request.body, now, revoke)
 
 
 class KeyHeadView(View):
@@ -136,6 +142,10 @@ class KeyHeadView(View):
                 raise NotFoundError("your organisation's system or devices hold no such key")
             head = key_head(key_id)
         return Response({"first": head.first, "prev": head.prev.hex()})
+
+
+def _body(request: Request) -> WriteBody:
+    return read_write(body=request.body, content_type=request.content_type, media_types=(_JSON,))
 
 
 def _keys(actor: Actor) -> list[KeyInfo]:

@@ -20,12 +20,6 @@ from ledger.core.receipt import RECEIPT_HEADER, Receipt
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key", str, OpenApiParameter.HEADER, description="1 to 255 printable characters"
 )
-PREFER = OpenApiParameter(
-    "Prefer",
-    str,
-    OpenApiParameter.HEADER,
-    description="wait=N: wait up to N seconds, ten at the most, for the sequenced receipt",
-)
 Permissions = list[type[BasePermission]]
 
 

@@ -10,6 +10,7 @@ from foundation.core.actor import Actor, Role
 from foundation.core.problem import ForbiddenError
 from ledger.core.governance import Holder
 from ledger.core.receipt import Receipt
+from ledger.core.sealed import SealedSubmission
 from ledger.services import key_add_mine, key_offer, key_revoke
 
 
@@ -21,6 +22,7 @@ def organisation_key_offer(
     possession: bytes,
     now: dt.datetime,
     label: str = "",
+    sealed: SealedSubmission | None = None,
 ) -> Receipt:
     """Add a key that the organisation's own system or a device holds; return the receipt.
 
@@ -35,17 +37,25 @@ def organisation_key_offer(
         possession=possession,
         now=now,
         label=label,
+        sealed=sealed,
     )
 
 
-def organisation_key_revoke(*, actor: Actor, key_id: str, reason: str, now: dt.datetime) -> Receipt:
+def organisation_key_revoke(
+    *,
+    actor: Actor,
+    key_id: str,
+    reason: str,
+    now: dt.datetime,
+    sealed: SealedSubmission | None = None,
+) -> Receipt:
     """Revoke a key of the organisation, or of any as the operator; return the receipt.
 
     Raise ``MissingScopeError`` or ``ForbiddenError`` for who may not, ``GovernanceRefusedError``
     for a key that is not theirs, is revoked already or is the last one.
     """
     _check_may_change(actor)
-    return key_revoke(actor=actor, key_id=key_id, reason=reason, now=now)
+    return key_revoke(actor=actor, key_id=key_id, reason=reason, now=now, sealed=sealed)
 
 
 def my_key_add(*, actor: Actor, now: dt.datetime) -> Receipt:

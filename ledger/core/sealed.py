@@ -7,6 +7,8 @@ signature. The server rebuilds the entries from the document and compares them b
 
 import re
 from dataclasses import dataclass
+from itertools import islice
+from uuid import UUID
 
 from foundation.core.problem import BadInputError
 from ledger.core.commitment import KEY_SIZE_BYTES
@@ -41,6 +43,29 @@ class SealedSubmission:
     openings: tuple[bytes, ...]
     statement: bytes
     signature: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealedPart:
+    """What only the client can say of one entry: its id, and the keys of its commitments."""
+
+    id: UUID
+    openings: tuple[bytes, ...]
+
+
+def sealed_parts(sealed: SealedSubmission) -> tuple[SealedPart, ...]:
+    """Return, entry by entry, what a service takes from the client instead of chance.
+
+    Everything else of an entry is rebuilt from the document. Raise ``EntryError`` for a value
+    that ``parse_sealed`` did not make.
+    """
+    openings = iter(sealed.openings)
+    parts = []
+    for data in sealed.entries:
+        entry = parse_entry(data)
+        keys = tuple(islice(openings, len(entry.commitments)))
+        parts.append(SealedPart(id=entry.id, openings=keys))
+    return tuple(parts)
 
 
 def parse_sealed(value: object) -> SealedSubmission:

@@ -30,6 +30,7 @@ from ledger.core.members import format_base64
 from ledger.core.note import KeyType, VerifierKey, format_vkey
 from ledger.core.possession import check_possession
 from ledger.core.receipt import Receipt
+from ledger.core.sealed import SealedSubmission, sealed_parts
 from ledger.errors import GovernanceRefusedError
 from ledger.models import KeyAddition, KeyHolder, KeyRevocation, Log, Member, SigningKey
 from ledger.selectors import LogInfo, current_log, is_operator, log_key_name, receipt_key_name
@@ -142,6 +143,7 @@ def key_offer(
     possession: bytes,
     now: dt.datetime,
     label: str = "",
+    sealed: SealedSubmission | None = None,
 ) -> Receipt:
     """Add a key that the organisation's own system, or a device, holds; return the receipt.
 
@@ -162,6 +164,7 @@ def key_offer(
             now=now,
             public_key=public_key,
             label=label,
+            sealed=sealed,
         )
 
 
@@ -182,6 +185,7 @@ def key_add(
     public_key: bytes | None = None,
     person_id: UUID | None = None,
     label: str = "",
+    sealed: SealedSubmission | None = None,
 ) -> Receipt:
     """Add a key to the actor's organisation; return the receipt. It is valid once sequenced.
 
@@ -208,13 +212,20 @@ def key_add(
         )
         if label:
             body["label"] = label
-        draft = EntryDraft(kind=KEY_ADDED, id=uuid4(), body=body)
-        receipt = submission_append(actor=actor, entries=[draft], now=now)
+        draft = EntryDraft(kind=KEY_ADDED, id=_entry_id(sealed), body=body)
+        receipt = submission_append(actor=actor, entries=[draft], now=now, sealed=sealed)
         _addition_keep(actor, str(body["key"]), receipt)
         return receipt
 
 
-def key_revoke(*, actor: Actor, key_id: str, reason: str, now: dt.datetime) -> Receipt:
+def key_revoke(
+    *,
+    actor: Actor,
+    key_id: str,
+    reason: str,
+    now: dt.datetime,
+    sealed: SealedSubmission | None = None,
+) -> Receipt:
     """Revoke a key of the actor's organisation, or of any as the operator; return the receipt.
 
     From the commit on nothing is taken under the key. Raise ``GovernanceRefusedError`` where
@@ -237,12 +248,18 @@ def key_revoke(*, actor: Actor, key_id: str, reason: str, now: dt.datetime) -> R
             raise GovernanceRefusedError("the key is revoked already")
         if others.count() == 1:
             raise GovernanceRefusedError("it is the last key: add another one first")
-        draft = EntryDraft(kind=KEY_REVOKED, id=uuid4(), body={"key": key_id, "reason": reason})
-        receipt = submission_append(actor=actor, entries=[draft], now=now)
+        body: dict[str, Json] = {"key": key_id, "reason": reason}
+        draft = EntryDraft(kind=KEY_REVOKED, id=_entry_id(sealed), body=body)
+        receipt = submission_append(actor=actor, entries=[draft], now=now, sealed=sealed)
         KeyRevocation.objects.create(
             key_id=key_id, organisation_id=actor.organisation, entry_id=receipt.entry_ids[0]
         )
         return receipt
+
+
+def _entry_id(sealed: SealedSubmission | None) -> UUID:
+    """Return the id of the one entry: the client's where it made it, else a fresh one."""
+    return uuid4() if sealed is None else sealed_parts(sealed)[0].id
 
 
 def _addition_keep(actor: Actor, key_id: str, receipt: Receipt) -> None:

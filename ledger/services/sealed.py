@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from foundation.core.actor import Actor
 from ledger.core.ed25519 import SignatureError, check_signature
-from ledger.core.entry import EntryDraft, EntryError, build_entry
+from ledger.core.entry import EntryDraft, EntryError, build_entry, parse_entry
 from ledger.core.merkle import leaf_hash, tree_root
 from ledger.core.sealed import SealedSubmission
 from ledger.core.statement import (
@@ -99,7 +99,8 @@ def _check_chain(stated: Statement) -> None:
 def _compare(stated: Statement, drafts: Sequence[EntryDraft], sealed: SealedSubmission) -> None:
     if len(drafts) != len(sealed.entries):
         raise SealedMismatchError(
-            f"the document makes {len(drafts)} entries, {len(sealed.entries)} were signed"
+            f"the document makes {len(drafts)} entries, {len(sealed.entries)} were signed",
+            entries=len(drafts),
         )
     for line, (draft, entry) in enumerate(zip(drafts, sealed.entries, strict=True)):
         try:
@@ -111,6 +112,20 @@ def _compare(stated: Statement, drafts: Sequence[EntryDraft], sealed: SealedSubm
                 time=stated.time,
             )
         except EntryError as error:
-            raise SealedMismatchError(f"entry {line} cannot be rebuilt: {error.detail}") from error
+            raise SealedMismatchError(
+                f"entry {line} cannot be rebuilt: {error.detail}", line=line
+            ) from error
         if rebuilt != entry:
-            raise SealedMismatchError(f"entry {line} is not what the document makes", line=line)
+            member = _first_other(rebuilt, entry)
+            raise SealedMismatchError(
+                f"entry {line} is not what the document makes: its {member} differs",
+                line=line,
+                member=member,
+            )
+
+
+def _first_other(rebuilt: bytes, signed: bytes) -> str:
+    """Return the name of the first member in which two entries differ."""
+    ours, theirs = parse_entry(rebuilt), parse_entry(signed)
+    names = ("kind", "time", "id", "body", "commitments")  # the rest names the signer
+    return next(name for name in names if getattr(ours, name) != getattr(theirs, name))

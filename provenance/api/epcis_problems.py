@@ -8,6 +8,7 @@ from django.http import HttpResponse
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from foundation.core.problem import UnavailableError
 from foundation.problems import MEDIA_TYPE, problem_of
 
 _NAMES = {
@@ -54,4 +55,7 @@ def _epcis_refusal(error: Exception, context: dict[str, Any]) -> HttpResponse | 
         "status": shown,
         "detail": problem.detail,
     }
-    return HttpResponse(orjson.dumps(body, default=str), status=shown, content_type=MEDIA_TYPE)
+    response = HttpResponse(orjson.dumps(body, default=str), status=shown, content_type=MEDIA_TYPE)
+    if isinstance(problem, UnavailableError):
+        response["Retry-After"] = str(problem.retry_after_s)
+    return response

@@ -16,9 +16,10 @@ from rest_framework.views import APIView
 
 from accounts.authentication import actor_of, requires_scope
 from accounts.core.scopes import Scope
-from foundation.core.problem import BadInputError, NotBuiltError, UnsupportedMediaError
+from foundation.core.problem import BadInputError, NotBuiltError
 from foundation.idempotency import Answer, answer_once
 from foundation.tenancy import acting_as
+from ledger.bodies import PREFER, SEALED_MEDIA_TYPE, SealedIn, read_write
 from provenance.api.epcis_problems import EpcisView
 from provenance.core.verdict import Question
 from provenance.selectors import event_get, event_list, verdict_for
@@ -58,15 +59,28 @@ class EventsView(_Epcis):
             response["Link"] = f'<{request.path}?perPage={size}&nextPageToken={token}>; rel="next"'
         return response
 
-    @extend_schema(operation_id="epcis_event_record", request=dict, responses={201: None})
+    @extend_schema(
+        operation_id="epcis_event_record",
+        request={"application/ld+json": dict, SEALED_MEDIA_TYPE: SealedIn},
+        responses={201: None},
+        parameters=[PREFER],
+    )
     def post(self, request: Request) -> HttpResponse:
-        """Record one event: 201, its address in ``Location``, the receipt in a header."""
-        if request.content_type.partition(";")[0].strip() not in _MEDIA_TYPES:
-            raise UnsupportedMediaError("send application/json or application/ld+json")
+        """Record one event: 201, its address in ``Location``, the receipt in a header.
+
+        A sealed event is signed by a key that the organisation itself holds (docs/spec/event.md).
+        """
         raw, actor, now = request._request.body, actor_of(request), timezone.now()  # noqa: SLF001 - the body as sent, unparsed
+        body = read_write(body=raw, content_type=request.content_type, media_types=_MEDIA_TYPES)
 
         def record() -> Answer:
-            done = events_capture(actor=actor, document=document_of(raw), seeds=os.urandom, now=now)
+            done = events_capture(
+                actor=actor,
+                document=document_of(body.document),
+                seeds=os.urandom,
+                now=now,
+                sealed=body.sealed,
+            )
             headers = {"Location": f"/epcis/v2/events/{quote(done.event_ids[0], safe='')}"}
             if done.receipt is not None:
                 headers["Theriac-Receipt"] = done.receipt.header()

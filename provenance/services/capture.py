@@ -1,13 +1,12 @@
 """``events_capture``: a document of events becomes one submission, and its items are folded."""
 
+import dataclasses
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, TypeAlias
 from uuid import UUID
-
-import orjson
 
 from accounts.core.organisation import OrganisationKind
 from accounts.selectors import OrganisationInfo, organisation_by_gln, organisation_get
@@ -24,10 +23,12 @@ from provenance.core.custody_event import Act, CustodyEvent, act_of
 from provenance.core.custody_view import custody_events
 from provenance.core.epcis import read_document
 from provenance.core.epcis_event import EpcisEvent
+from provenance.core.event_bytes import event_bytes
 from provenance.core.verdict import Label
 from provenance.errors import EventIdTakenError, NoGlnError
 from provenance.lookups import dispensing_lookup
 from provenance.models import Dispensing, Event, EventItem
+from provenance.services.capture_sealed import check_nameable, check_parts
 from provenance.services.folds import Broken, items_fold, items_lock
 from provenance.states import format_view
 
@@ -82,11 +83,13 @@ def events_capture(
     dispenses, and says which fill.
 
     Raise ``JsonInputError``, ``EpcisError``, ``NoGlnError``, ``EventIdTakenError``,
-    ``NotBuiltError`` (a dispensing that carries more than the thing dispensed; a sealed document)
-    or what the ledger raises.
+    ``NotBuiltError`` (a dispensing that carries more than the thing dispensed; a sealed document
+    with a prescription) or what the ledger raises. With ``sealed``, which ``document`` is of, the
+    client's key signed the entries: ids and opening keys are the client's, and an event that
+    came before is refused.
     """
-    if sealed is not None:
-        raise NotBuiltError("sealed documents are not taken yet: send it plainly")
+    if sealed is not None and prescription is not None:
+        raise NotBuiltError("a dispensing for a prescription is not taken sealed: send it plainly")
     value = parse_json(document, JsonLimits(size_bytes_max=DOCUMENT_SIZE_BYTES_MAX))
     events = read_document(value)
     for event in events:
@@ -98,17 +101,32 @@ def events_capture(
         if me.gln is None:
             raise NoGlnError("ask the operator to record your GLN")
         ids, new = _new_events(actor, value, events, seeds)
+        if sealed is not None:
+            check_nameable(events, _raw_events(value))
+            new = _as_sealed(new, len(events), sealed)
         if not new:
             return Captured(receipt=None, event_ids=ids, broken=())
         touched = _touched(actor, new)
         items_lock(touched)
-        receipt = submission_append(actor=actor, entries=[_draft(one) for one in new], now=now)
+        drafts = [_draft(one) for one in new]
+        receipt = submission_append(actor=actor, entries=drafts, now=now, sealed=sealed)
         rows = _store(me, new, receipt, now)
         if prescription is not None:
             _store_dispensings(actor, rows, prescription)
         mine = {row.id for row, _ in rows}
         broken = tuple(one for one in items_fold(touched) if one.exception.event.sequence in mine)
         return Captured(receipt=receipt, event_ids=ids, broken=broken)
+
+
+def _as_sealed(new: Sequence[_New], count: int, sealed: SealedSubmission) -> list[_New]:
+    """Return the events with the ids and opening keys that their client chose."""
+    if len(new) < count:
+        raise EventIdTakenError("the sealed document holds events that came before: leave them out")
+    parts = check_parts(sealed, count)
+    return [
+        dataclasses.replace(one, opening_key=part.openings[0], entry_uuid=part.id)
+        for one, part in zip(new, parts, strict=True)
+    ]
 
 
 def document_of(event: bytes) -> bytes:
@@ -124,7 +142,7 @@ def document_of(event: bytes) -> bytes:
         "creationDate": value.get("eventTime"),
         "epcisBody": {"eventList": [value]},
     }
-    return _bytes(document)
+    return event_bytes(document)
 
 
 def _new_events(
@@ -142,7 +160,7 @@ def _new_events(
     }
     for event, raw in zip(events, _raw_events(value), strict=True):
         event_id = event.event_id or f"urn:uuid:{_uuid(seeds)}"
-        data = _bytes({**raw, "@context": value["@context"], "eventID": event_id})
+        data = event_bytes({**raw, "@context": value["@context"], "eventID": event_id})
         ids.append(event_id)
         key = (event_id, event.error_declaration is not None)
         before = seen.setdefault(key, data)
@@ -168,16 +186,6 @@ def _raw_events(value: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
         body = body["queryResults"]["resultsBody"]
     found: Sequence[Mapping[str, Any]] = body["eventList"]
     return found
-
-
-def _bytes(event: Mapping[str, Any]) -> bytes:
-    """Return the event's bytes; numbers keep the digits they came with."""
-    return orjson.dumps(event, default=_number, option=orjson.OPT_SORT_KEYS)
-
-
-def _number(value: object) -> orjson.Fragment:
-    assert isinstance(value, Decimal)
-    return orjson.Fragment(str(value))
 
 
 def _uuid(seeds: Seeds) -> UUID:
