@@ -40,6 +40,14 @@ def fact(table: str) -> RunSQL:
     return RunSQL(f"CALL theriac_fact('{table}')", RunSQL.noop)
 
 
+def personal(table: str, subject: str = "subject_id") -> RunSQL:
+    """Return the operation after which rows of ``table`` go only with their person's erasure.
+
+    ``subject`` names the column that says whose row it is. Needs the vault's second migration.
+    """
+    return RunSQL(f"CALL theriac_personal('{table}', '{subject}')", RunSQL.noop)
+
+
 def as_system(app: str, name: str) -> RunSQL:
     """Return ``sql_file`` run by the role ``theriac_system``.
 

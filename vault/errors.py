@@ -1,6 +1,8 @@
 """What the vault refuses."""
 
-from foundation.core.problem import NotFoundError, ProblemError
+from http import HTTPStatus
+
+from foundation.core.problem import ConflictError, NotFoundError, ProblemError
 
 
 class UnknownSubjectError(NotFoundError):
@@ -22,3 +24,22 @@ class UnreadableItemError(ProblemError):
 
     slug = "unreadable-item"
     title = "The item cannot be read"
+
+
+class RootGoneError(UnreadableItemError):
+    """The root that wraps it is destroyed; who read before a rotation reads again."""
+
+
+class ErasedError(ProblemError):
+    """It was erased, and nobody can bring it back; ``entry`` is the ledger's word for it."""
+
+    slug = "erased"
+    title = "This was erased"
+    status = HTTPStatus.GONE
+
+
+class ErasureStateError(ConflictError):
+    """The erasure does not stand where this step begins."""
+
+    slug = "erasure-state"
+    title = "The erasure is not ready for this"

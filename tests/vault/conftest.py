@@ -3,9 +3,14 @@
 from uuid import UUID, uuid4
 
 import pytest
+from pytest_django.fixtures import Settings
 
+from accounts.services import operator_project
 from foundation.core.actor import Actor
-from tests.conftest import NOW, organisation_actor
+from tests.accounts.conftest import World
+from tests.conftest import NOW, Channel, organisation_actor
+from tests.database import Databases
+from tests.vault.erasing import Hospital, NewHospital, hospital_of
 from vault.registry import HolderSpec, holder_register
 from vault.services import Sealed, personal_put, subject_ensure
 
@@ -43,3 +48,34 @@ def put(actor: Actor, subject_id: UUID, ref: UUID, data: bytes, *, holder: str =
         header=b'{"v":1}',
         seed=SEED,
     )
+
+
+def tamper(databases: Databases, sql: str) -> None:
+    """Change one row of items as who may switch the triggers off."""
+    with databases.superuser() as superuser, superuser.transaction():
+        superuser.execute("ALTER TABLE vault_personalitem DISABLE TRIGGER rewrap_needs_erasure")
+        assert superuser.execute(sql.encode()).rowcount == 1
+        superuser.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        superuser.execute(
+            "ALTER TABLE vault_personalitem ENABLE ALWAYS TRIGGER rewrap_needs_erasure"
+        )
+
+
+@pytest.fixture
+def world(channel: Channel, settings: Settings) -> World:
+    """The worker's channel, with the operator's row."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    operator_project(actor=channel.operator)
+    return World(channel=channel)
+
+
+@pytest.fixture
+def new_hospital(world: World) -> NewHospital:
+    """Make hospitals whose officers may erase."""
+    return lambda: hospital_of(world)
+
+
+@pytest.fixture
+def clinic(new_hospital: NewHospital) -> Hospital:
+    """One such hospital."""
+    return new_hospital()

@@ -38,6 +38,7 @@ class KeyPurpose(StrEnum):
     KEK_WRAP = "theriac-kek-wrap"
     DEK_WRAP = "theriac-dek-wrap"
     RECORD = "theriac-record"
+    KEY_ID = "theriac-key-id"  # no key: what names a subject's key once it is destroyed
 
 
 class EnvelopeError(BadInputError):

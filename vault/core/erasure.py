@@ -9,6 +9,7 @@ import datetime as dt
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from uuid import UUID
 
 from foundation.core.problem import BadInputError, ConflictError, UnprocessableError
@@ -16,6 +17,29 @@ from ledger.core.canonical import Json
 from ledger.core.merkle import leaf_hash, tree_root
 
 APPROVERS_MIN = 2
+# The person themselves, in an erasure of everything: keys, tag secret, identifiers. What the
+# ledger shows of it is the id of the key that dies.
+SUBJECT_HOLDER, SUBJECT_CATEGORY = "vault.subject", "identity"
+
+
+class ErasureReason(StrEnum):
+    """Why it must go: the grounds of GDPR 17(1), (a) to (f). A code, for free text may name."""
+
+    NO_LONGER_NECESSARY = "no_longer_necessary"
+    CONSENT_WITHDRAWN = "consent_withdrawn"
+    OBJECTED = "objected"
+    UNLAWFULLY_PROCESSED = "unlawfully_processed"
+    LEGAL_OBLIGATION = "legal_obligation"
+    OFFERED_TO_A_CHILD = "offered_to_a_child"
+
+
+class ErasureState(StrEnum):
+    """How far an erasure has come."""
+
+    PROPOSED = "proposed"  # fewer than two persons approved
+    ERASED = "erased"  # keys and ciphertexts are gone from the database
+    CERTIFIED = "certified"  # probes failed to open any of it
+    FINAL = "final"  # the root is destroyed: copies of the database do not open either
 
 
 class ErasureRefusedError(ConflictError):
@@ -108,27 +132,14 @@ def plan_erasure(
     )
 
 
-def certify_erasure(
-    plan: ErasurePlan,
-    probes: Sequence[Probe],
-    *,
-    tag: str,
-    key_id: str,
-    epoch: int,
-    approvers: Sequence[str],
+def erased_body(
+    plan: ErasurePlan, *, tag: str, key_id: str, epoch: int, approvers: Sequence[str]
 ) -> dict[str, Json]:
-    """Return the body of the certificate: counts, the commitments' root, key and epoch.
+    """Return the body of the entry that says what is destroyed: counts, root, key and epoch.
 
     ``key_id`` is the destroyed key's, used nowhere else; ``approvers`` are the ids of the
-    personal keys of two persons. Raise ``ErasureProbeError`` unless there is exactly one probe
-    for each item of the plan and none opened anything, and for fewer than two approvers.
+    personal keys of two persons. Raise ``ErasureProbeError`` for fewer than two.
     """
-    opened = [probe for probe in probes if probe.opened]
-    if opened:
-        raise ErasureProbeError(f"{opened[0].holder} still opens {opened[0].item}")
-    planned = Counter((held.holder, held.item) for held in plan.holdings)
-    if Counter((probe.holder, probe.item) for probe in probes) != planned:
-        raise ErasureProbeError(f"{len(probes)} probes are not one for each of {len(planned)}")
     if len(set(approvers)) < APPROVERS_MIN:
         raise ErasureProbeError("an erasure has two approvers")
     counts = Counter(held.holder for held in plan.holdings)
@@ -139,10 +150,33 @@ def certify_erasure(
         "commitments_root": plan.commitments_root.hex(),
         "key": key_id,
         "epoch": epoch,
-        "probes_failed": len(probes),
         "approvers": sorted(set(approvers)),
     }
     return body if plan.category is None else {**body, "category": plan.category}
+
+
+def certify_erasure(
+    plan: ErasurePlan,
+    probes: Sequence[Probe],
+    *,
+    tag: str,
+    key_id: str,
+    epoch: int,
+    approvers: Sequence[str],
+) -> dict[str, Json]:
+    """Return the body of the certificate: what was destroyed, and how many probes failed.
+
+    Raise ``ErasureProbeError`` unless there is exactly one probe for each item of the plan and
+    none opened anything, and for fewer than two approvers.
+    """
+    opened = [probe for probe in probes if probe.opened]
+    if opened:
+        raise ErasureProbeError(f"{opened[0].holder} still opens {opened[0].item}")
+    planned = Counter((held.holder, held.item) for held in plan.holdings)
+    if Counter((probe.holder, probe.item) for probe in probes) != planned:
+        raise ErasureProbeError(f"{len(probes)} probes are not one for each of {len(planned)}")
+    body = erased_body(plan, tag=tag, key_id=key_id, epoch=epoch, approvers=approvers)
+    return {**body, "probes_failed": len(probes)}
 
 
 def _check_objections(

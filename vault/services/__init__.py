@@ -1,5 +1,7 @@
 """All writes of the vault, and its reads of personal data."""
 
+from vault.services.certificates import erasure_certify
+from vault.services.erasures import Approved, erasure_approve, erasure_propose
 from vault.services.items import (
     ItemDraft,
     Sealed,
@@ -18,6 +20,7 @@ from vault.services.lookups import (
 )
 from vault.services.subjects import (
     subject_ensure,
+    subject_find,
     subjects_ensure,
     subjects_find,
     tag_next,
@@ -26,9 +29,13 @@ from vault.services.subjects import (
 )
 
 __all__ = [
+    "Approved",
     "ItemDraft",
     "LookupDraft",
     "Sealed",
+    "erasure_approve",
+    "erasure_certify",
+    "erasure_propose",
     "lookup_find",
     "lookup_find_many",
     "lookup_put",
@@ -39,6 +46,7 @@ __all__ = [
     "personal_put",
     "personal_put_many",
     "subject_ensure",
+    "subject_find",
     "subjects_ensure",
     "subjects_find",
     "tag_next",

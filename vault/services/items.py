@@ -1,8 +1,9 @@
 """Items: sealed under a data key of their own, opened only as what was committed to."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from secrets import token_bytes
+from typing import Any
 from uuid import UUID, uuid4
 
 from django.db import connections
@@ -14,16 +15,10 @@ from ledger.core.bundle import Opening
 from ledger.core.commitment import CommitmentError, check_commitment, commit
 from vault.cipher import CipherError, open_envelope, seal_envelope, unwrap_key, wrap_key
 from vault.core.envelope import EnvelopeError, KeyPurpose, dek_wrap_aad, record_aad
-from vault.errors import UnknownItemError, UnreadableItemError
-from vault.models import PersonalItem
+from vault.errors import ErasedError, RootGoneError, UnknownItemError, UnreadableItemError
+from vault.models import ErasedItem, PersonalItem, SubjectKey
 from vault.registry import holder_get
-from vault.services.keys import (
-    KEY_SIZE_BYTES,
-    subject_key,
-    subject_key_at,
-    subject_keys_at,
-    subject_keys_hold,
-)
+from vault.services.keys import KEY_SIZE_BYTES, subject_key, subject_keys_hold
 
 NONCE_SIZE_BYTES = 24
 _LENGTH_SIZE_BYTES = 8
@@ -67,7 +62,7 @@ def personal_put(
 ) -> Sealed:
     """Encrypt ``data`` about a subject as the next version of ``holder``/``ref``.
 
-    Raise ``UnknownSubjectError``, ``EnvelopeSizeError`` over 1 MiB, or
+    Raise ``UnknownSubjectError``, ``ErasedError``, ``EnvelopeSizeError`` over 1 MiB, or
     ``UnregisteredHolderError``: what erasure does not know of is not kept.
     """
     draft = ItemDraft(
@@ -111,9 +106,8 @@ def personal_put_many(*, actor: Actor, items: Sequence[ItemDraft]) -> tuple[Seal
                     ref=draft.ref,
                     version=versions[thing],
                     media_type=draft.media_type,
-                    kek_version=kek_version,
                 )
-                made[at] = _sealed(item, draft, kek)
+                made[at] = _sealed(item, draft, kek_version, kek)
             stored = _insert(actor, made)
             sealed |= {at: item for at, item in made.items() if item.id in stored}
             # Somebody else put the same version of a thing first: it is made again as the next.
@@ -135,18 +129,12 @@ def _versions(actor: Actor, drafts: Sequence[ItemDraft]) -> dict[tuple[str, UUID
     return {(row["holder"], row["ref"]): row["newest"] for row in newest}
 
 
-def _sealed(item: PersonalItem, draft: ItemDraft, kek: bytes) -> PersonalItem:
+def _sealed(item: PersonalItem, draft: ItemDraft, kek_version: int, kek: bytes) -> PersonalItem:
     """Seal the draft into its row, under a data key of its own."""
     item.dek_id = uuid4()
     item.commitment = commit(key=draft.seed, header=draft.header, data=draft.data)
     dek = token_bytes(KEY_SIZE_BYTES)
-    item.wrapped_dek = wrap_key(
-        wrapping_key=kek,
-        purpose=KeyPurpose.DEK_WRAP,
-        nonce=token_bytes(NONCE_SIZE_BYTES),
-        aad=_dek_aad(item),
-        key=dek,
-    )
+    data_key_wrap(item, kek_version, kek, dek)
     size = len(draft.header).to_bytes(_LENGTH_SIZE_BYTES, "big")
     item.envelope = seal_envelope(
         key=dek,
@@ -196,7 +184,7 @@ def _insert(actor: Actor, made: Mapping[int, PersonalItem]) -> set[UUID]:
 def personal_get(*, actor: Actor, item_id: UUID) -> bytes:
     """Return an item's bytes, checked against its commitment.
 
-    Whoever calls has written the access entry. Raise ``UnknownItemError``, or
+    Whoever calls has written the access entry. Raise ``UnknownItemError``, ``ErasedError``, or
     ``UnreadableItemError`` for what does not open or is not what was committed to.
     """
     return opening_get(actor=actor, item_id=item_id).data
@@ -204,40 +192,83 @@ def personal_get(*, actor: Actor, item_id: UUID) -> bytes:
 
 def opening_get(*, actor: Actor, item_id: UUID, number: int = 0) -> Opening:
     """Return what opens the item's commitment, as number ``number`` of its entry; raises so too."""
-    with acting_as(actor):
-        item = PersonalItem.objects.filter(id=item_id).first()
-        if item is None:
-            raise UnknownItemError("your organisation keeps no such item")
-        return _opened(item, subject_key_at(item.subject_id, item.kek_version), number)
+    return replace(openings_get(actor=actor, item_ids=[item_id])[item_id], commitment=number)
 
 
 def openings_get(*, actor: Actor, item_ids: Collection[UUID]) -> dict[UUID, Opening]:
-    """Return what opens each of these items, in two queries; raises as ``opening_get``."""
+    """Return what opens each of these items, in one query; raises as ``opening_get``.
+
+    Of several, those that were erased are left out, unless nothing else is left.
+    """
+    if not item_ids:
+        return {}
     with acting_as(actor):
-        items = list(PersonalItem.objects.filter(id__in=item_ids))
-        if len(items) != len(set(item_ids)):
-            raise UnknownItemError("your organisation keeps no such item")
-        keys = subject_keys_at({(item.subject_id, item.kek_version) for item in items})
-        return {
-            item.id: _opened(item, keys[item.subject_id, item.kek_version], 0) for item in items
-        }
+        try:
+            return _opened(item_ids)
+        except RootGoneError:
+            # Read before a rotation, opened after it: the rows name the new root by now.
+            return _opened(item_ids)
 
 
-def _opened(item: PersonalItem, kek: bytes, number: int) -> Opening:
+# One statement, so one moment: an erasure or a rotation is seen whole or not at all.
+_ITEMS = """
+    SELECT item.*, key.id AS key_row, key.epoch AS key_epoch, key.wrapped_key AS key_wrapped
+    FROM vault_personalitem AS item
+    LEFT JOIN vault_subjectkey AS key
+        ON key.subject_id = item.subject_id AND key.version = item.kek_version
+    WHERE item.id = ANY(%s)
+"""
+
+
+def _opened(item_ids: Collection[UUID]) -> dict[UUID, Opening]:
+    keks: dict[int, bytes] = {}
+    opened: dict[UUID, Opening] = {}
+    for item in PersonalItem.objects.raw(_ITEMS, [list(item_ids)]):
+        row = _key_of(item)
+        if row.pk not in keks:
+            keks[row.pk] = subject_key(row)
+        opened[item.id] = _open(item, keks[row.pk])
+    _check_missing(set(item_ids), set(opened))
+    return opened
+
+
+def _key_of(item: Any) -> SubjectKey:
+    """Return the row of the key that a joined row came with."""
+    if item.key_row is None:
+        raise UnreadableItemError("the item's key is missing")
+    return SubjectKey(
+        id=item.key_row,
+        subject_id=item.subject_id,
+        organisation_id=item.organisation_id,
+        version=item.kek_version,
+        epoch=item.key_epoch,
+        wrapped_key=item.key_wrapped,
+    )
+
+
+def _check_missing(wanted: set[UUID], found: set[UUID]) -> None:
+    """Raise ``UnknownItemError`` or ``ErasedError`` for what is not there."""
+    missing = wanted - found
+    if not missing:
+        return
+    rows = ErasedItem.objects.select_related("execution").filter(item_id__in=missing)
+    erased = {row.item_id: row.execution for row in rows}
+    if erased.keys() != missing:
+        raise UnknownItemError("your organisation keeps no such item")
+    if not found:
+        entry_id = bytes(next(iter(erased.values())).entry_id)
+        raise ErasedError("it was erased with its keys", entry=entry_id.hex())
+
+
+def _open(item: PersonalItem, kek: bytes) -> Opening:
     try:
-        dek = unwrap_key(
-            wrapping_key=kek,
-            purpose=KeyPurpose.DEK_WRAP,
-            aad=_dek_aad(item),
-            envelope=bytes(item.wrapped_dek),
-        )
         plaintext = open_envelope(
-            key=dek,
+            key=data_key(item, kek),
             purpose=KeyPurpose.RECORD,
             aad=_record_aad(item),
             envelope=bytes(item.envelope),
         )
-        opening = _opening(plaintext, number)
+        opening = _opening(plaintext)
         # The cipher does not commit to its key: one ciphertext may open under two.
         check_commitment(
             commitment=bytes(item.commitment),
@@ -250,11 +281,33 @@ def _opened(item: PersonalItem, kek: bytes, number: int) -> Opening:
     return opening
 
 
-def _opening(plaintext: bytes, number: int) -> Opening:
+def data_key(item: PersonalItem, kek: bytes) -> bytes:
+    """Return an item's data key; raise ``CipherError`` or ``EnvelopeError``."""
+    return unwrap_key(
+        wrapping_key=kek,
+        purpose=KeyPurpose.DEK_WRAP,
+        aad=_dek_aad(item),
+        envelope=bytes(item.wrapped_dek),
+    )
+
+
+def data_key_wrap(item: PersonalItem, kek_version: int, kek: bytes, dek: bytes) -> None:
+    """Wrap an item's data key under a version of its subject's key, in the row given."""
+    item.kek_version = kek_version
+    item.wrapped_dek = wrap_key(
+        wrapping_key=kek,
+        purpose=KeyPurpose.DEK_WRAP,
+        nonce=token_bytes(NONCE_SIZE_BYTES),
+        aad=_dek_aad(item),
+        key=dek,
+    )
+
+
+def _opening(plaintext: bytes) -> Opening:
     start = KEY_SIZE_BYTES + _LENGTH_SIZE_BYTES
     size = int.from_bytes(plaintext[KEY_SIZE_BYTES:start], "big")
     return Opening(
-        commitment=number,
+        commitment=0,
         key=plaintext[:KEY_SIZE_BYTES],
         header=plaintext[start : start + size],
         data=plaintext[start + size :],

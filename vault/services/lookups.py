@@ -15,7 +15,7 @@ from foundation.core.problem import BadInputError
 from foundation.tenancy import acting_as, current_alias
 from vault.models import Keyring, SubjectLookup
 from vault.registry import holder_get
-from vault.services.keys import holder_hash, keyring_ensure, lookup_key, subject_keys_hold
+from vault.services.keys import holder_hash, lookup_key, subject_keys_hold
 
 _INSERT = """
     INSERT INTO vault_subjectlookup (organisation_id, subject_id, holder, lookup, ref)
@@ -42,7 +42,7 @@ def lookup_put(
     """Let ``ref`` be found by ``parts``, in this order; doing it twice is fine.
 
     It goes when the subject, or the holder's category, is erased. Raise ``UnknownSubjectError``,
-    ``BadInputError`` for no parts or what is no text of Unicode.
+    ``ErasedError``, or ``BadInputError`` for no parts or what is no text of Unicode.
     """
     draft = LookupDraft(subject_id=subject_id, holder=holder, parts=parts, ref=ref)
     lookup_put_many(actor=actor, lookups=[draft])
@@ -57,7 +57,7 @@ def lookup_put_many(*, actor: Actor, lookups: Sequence[LookupDraft]) -> None:
         return
     with acting_as(actor):
         subject_keys_hold({each.subject_id for each in lookups})
-        key = lookup_key(keyring_ensure(actor.organisation))
+        key = lookup_key(actor.organisation)
         with connections[current_alias()].cursor() as cursor:
             cursor.execute(
                 _INSERT,
@@ -79,14 +79,13 @@ def lookup_find(*, actor: Actor, holder: str, parts: Sequence[str]) -> tuple[UUI
 def lookup_find_many(
     *, actor: Actor, holder: str, wanted: Sequence[Sequence[str]]
 ) -> tuple[tuple[UUID, ...], ...]:
-    """Do as ``lookup_find`` for each of these, in two queries."""
+    """Do as ``lookup_find`` for each of these, in three queries."""
     for parts in wanted:
         _check_parts(parts)
     with acting_as(actor):
-        keyring = Keyring.objects.filter(organisation_id=actor.organisation).first()
-        if keyring is None:
+        if not Keyring.objects.filter(organisation_id=actor.organisation).exists():
             return ((),) * len(wanted)
-        key = lookup_key(keyring)
+        key = lookup_key(actor.organisation)
         lookups = [holder_hash(key, holder, parts) for parts in wanted]
         rows = SubjectLookup.objects.filter(
             organisation_id=actor.organisation, lookup__in=set(lookups)

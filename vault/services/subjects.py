@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
 from django.db import connections
@@ -11,10 +11,10 @@ from foundation.core.actor import Actor
 from foundation.core.problem import BadInputError, ConflictError
 from foundation.tenancy import acting_as, current_alias
 from vault.core.tag import make_tag
+from vault.errors import UnknownSubjectError
 from vault.models import Keyring, Subject, SubjectIdentifier, SubjectTag
 from vault.services.keys import (
     identifier_hash,
-    keyring_ensure,
     lock,
     lookup_key,
     subject_keys_hold,
@@ -52,11 +52,10 @@ def subjects_ensure(
         if not identifiers or not all(_is_text(part) for pair in identifiers for part in pair):
             raise BadInputError("a person is named by at least one identifier, system and value")
     with acting_as(actor):
-        keyring = keyring_ensure(actor.organisation)
-        key = lookup_key(keyring)
+        key = lookup_key(actor.organisation)
         wanted = [[identifier_hash(key, *pair) for pair in identifiers] for identifiers in people]
         lock(_LOCK, actor.organisation)
-        known = _known(actor, {each for lookups in wanted for each in lookups})
+        known = _known({each for lookups in wanted for each in lookups})
         fresh: dict[bytes, UUID] = {}
         made: list[Subject] = []
         found: list[UUID] = []
@@ -71,8 +70,7 @@ def subjects_ensure(
             known |= fresh
             found.append(subject_id)
         Subject.objects.bulk_create(made)
-        for subject in made:
-            subject_keys_make(keyring, subject)
+        subject_keys_make(actor.organisation, [subject.id for subject in made])
         SubjectIdentifier.objects.bulk_create(
             SubjectIdentifier(
                 subject_id=fresh[lookup], organisation_id=actor.organisation, lookup=lookup
@@ -82,26 +80,42 @@ def subjects_ensure(
         return tuple(found)
 
 
+def subject_find(*, actor: Actor, system: str, value: str) -> UUID:
+    """Return the subject that an identifier names; raise ``UnknownSubjectError``."""
+    found = subjects_find(actor=actor, identifiers=[(system, value)])
+    if not found:
+        raise UnknownSubjectError("your organisation keeps no such person")
+    return found[system, value]
+
+
 def subjects_find(
     *, actor: Actor, identifiers: Sequence[tuple[str, str]]
 ) -> dict[tuple[str, str], UUID]:
     """Return the subjects that these (system, value) pairs name; unknown ones are left out."""
     with acting_as(actor):
-        keyring = Keyring.objects.filter(organisation_id=actor.organisation).first()
-        if keyring is None:
+        if not Keyring.objects.filter(organisation_id=actor.organisation).exists():
             return {}
-        key = lookup_key(keyring)
+        key = lookup_key(actor.organisation)
         sound = [pair for pair in identifiers if all(map(_is_text, pair))]
         wanted = {pair: identifier_hash(key, *pair) for pair in sound}
-        known = _known(actor, wanted.values())
-        return {pair: known[each] for pair, each in wanted.items() if each in known}
+        rows = SubjectIdentifier.objects.filter(
+            organisation_id=actor.organisation, lookup__in=list(wanted.values())
+        )
+        named = {bytes(each): found for each, found in rows.values_list("lookup", "subject_id")}
+        return {pair: named[each] for pair, each in wanted.items() if each in named}
 
 
-def _known(actor: Actor, lookups: Iterable[bytes]) -> dict[bytes, UUID]:
-    rows = SubjectIdentifier.objects.filter(
-        organisation_id=actor.organisation, lookup__in=list(lookups)
-    )
-    return {bytes(each): found for each, found in rows.values_list("lookup", "subject_id")}
+def _known(lookups: Collection[bytes]) -> dict[bytes, UUID]:
+    """Return whom the hashes name, each held: nobody who is found is erased meanwhile."""
+    with connections[current_alias()].cursor() as cursor:
+        cursor.execute(
+            "SELECT named.lookup, named.subject_id FROM vault_subjectidentifier AS named"
+            " JOIN vault_subjectkey AS key ON key.subject_id = named.subject_id"
+            " WHERE named.organisation_id = theriac_org() AND named.lookup = ANY(%s)"
+            " ORDER BY key.subject_id FOR SHARE OF key",
+            [list(lookups)],
+        )
+        return {bytes(lookup): subject_id for lookup, subject_id in cursor.fetchall()}
 
 
 def _is_text(part: str) -> bool:

@@ -1,0 +1,16 @@
+DROP TRIGGER rewrap_needs_erasure ON vault_personalitem;
+DROP TRIGGER IF EXISTS personal_needs_erasure ON vault_subject;
+DROP TRIGGER IF EXISTS personal_needs_erasure ON vault_subjectidentifier;
+DROP TRIGGER IF EXISTS personal_needs_erasure ON vault_subjectkey;
+DROP TRIGGER IF EXISTS personal_needs_erasure ON vault_subjecttag;
+DROP TRIGGER IF EXISTS personal_needs_erasure ON vault_subjectlookup;
+DROP TRIGGER IF EXISTS personal_needs_erasure ON vault_personalitem;
+DROP TRIGGER IF EXISTS refuse_truncate ON vault_subject;
+DROP TRIGGER IF EXISTS refuse_truncate ON vault_subjectidentifier;
+DROP TRIGGER IF EXISTS refuse_truncate ON vault_subjectkey;
+DROP TRIGGER IF EXISTS refuse_truncate ON vault_subjecttag;
+DROP TRIGGER IF EXISTS refuse_truncate ON vault_subjectlookup;
+DROP TRIGGER IF EXISTS refuse_truncate ON vault_personalitem;
+DROP PROCEDURE theriac_personal(regclass, name);
+DROP FUNCTION theriac_refuse_truncate();
+DROP FUNCTION theriac_personal_needs_erasure();
