@@ -10,6 +10,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from foundation.core.actor import Actor
+from vault.errors import ErasedError
 from vault.services import personal_get, personal_put, subject_ensure, tag_next
 
 MEMBER_SYSTEM = "urn:theriac:claims:member"
@@ -63,8 +64,16 @@ def keep(
 
 
 def kept(*, actor: Actor, item_id: UUID) -> bytes:
-    """Return an item's bytes, checked against their commitment."""
+    """Return an item's bytes, checked against their commitment; raise ``ErasedError``."""
     return personal_get(actor=actor, item_id=item_id)
+
+
+def kept_unless_erased(*, actor: Actor, item_id: UUID) -> bytes | None:
+    """Return an item's bytes as ``kept`` does, or ``None`` where it was erased."""
+    try:
+        return personal_get(actor=actor, item_id=item_id)
+    except ErasedError:
+        return None
 
 
 def tag(*, actor: Actor, subject_id: UUID) -> str:

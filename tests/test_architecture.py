@@ -23,6 +23,8 @@ RANKS = {
 WITHOUT_ROW_SECURITY = {
     "ledger_leaf": "COPY FROM is refused under it; it holds hashes only",
 }
+# Personal by what it opens; nobody may delete it at all.
+OF_NO_PERSON = {"vault_keyring"}
 # The log itself: insert-only like facts, but entries need no entry.
 THE_LOG = {"ledger_submission", "ledger_entry", "ledger_leaf", "ledger_checkpoint"}
 
@@ -85,7 +87,7 @@ def query(sql: str) -> list[tuple[str, ...]]:
 
 
 @pytest.mark.usefixtures("db")
-def test_the_database_enforces_facts_and_parts() -> None:
+def test_the_database_enforces_facts_parts_and_personal_data() -> None:
     triggers = set(
         query(
             "SELECT tgrelid::regclass::text, tgname FROM pg_trigger"
@@ -98,6 +100,9 @@ def test_the_database_enforces_facts_and_parts() -> None:
             assert (table, "refuse_change") in triggers, table
         if role is LedgerRole.FACT and table not in THE_LOG:
             assert (table, "fact_has_entry") in triggers, table
+        if role is LedgerRole.PERSONAL and table not in OF_NO_PERSON:
+            assert (table, "personal_needs_erasure") in triggers, table
+            assert (table, "refuse_truncate") in triggers, table
 
 
 @pytest.mark.usefixtures("db")

@@ -22,7 +22,7 @@ from claims.core.facts import Accumulators, Coverage, Facts, PriorLine
 from claims.core.model import Claim, ClaimDocument
 from claims.core.replay import ReplayBundle, ReplayInputs, check_replay
 from claims.errors import AlreadyDecidedError, NoContractError
-from claims.keeping import Holder, Kept, Seeds, keep, kept, new_id, tag
+from claims.keeping import Holder, Kept, Seeds, keep, kept, kept_unless_erased, new_id, tag
 from claims.models import PENDED, AccumulatorKind, AccumulatorRow, Payment
 from claims.models import Claim as ClaimRow
 from claims.models import Coverage as CoverageRow
@@ -70,9 +70,9 @@ def claim_adjudicate(*, actor: Actor, claim_id: UUID, seeds: Seeds, now: dt.date
     """Decide a claim of the acting insurer from what is known now; return the decision.
 
     What is missing pends the claim, which may be decided again. Raise ``NotFoundError``,
-    ``AlreadyDecidedError`` for a claim with a final decision, ``NoContractError`` where none of
-    the payer's is in force, or ``ReplayMismatchError`` where deciding twice differs: nothing is
-    kept then.
+    ``ErasedError``, ``AlreadyDecidedError`` for a claim with a final decision,
+    ``NoContractError`` where none of the payer's is in force, or ``ReplayMismatchError`` where
+    deciding twice differs: nothing is kept then.
     """
     organisation_id = organisation_with(actor, Scope.CLAIMS_WRITE)
     with acting_as(actor):
@@ -130,7 +130,8 @@ def claim_adjudicate(*, actor: Actor, claim_id: UUID, seeds: Seeds, now: dt.date
 def decision_replay(*, actor: Actor, decision_id: UUID) -> Decision:
     """Make a kept decision again from its kept inputs; return it.
 
-    Raise ``NotFoundError``, or ``ReplayMismatchError`` where other bytes come out.
+    Raise ``NotFoundError``, ``ErasedError`` where the decision or its claim was erased (it can
+    never be made again), or ``ReplayMismatchError`` where other bytes come out.
     """
     organisation_id = organisation_with(actor, Scope.CLAIMS_READ)
     with acting_as(actor):
@@ -182,10 +183,8 @@ def _facts(*, actor: Actor, row: ClaimRow) -> Facts:
     finds it missing, and pends.
     """
     stated = CoverageRow.objects.filter(subject_id=row.subject_id).order_by("-id").first()
-    coverage = None
-    if stated is not None:
-        data = parse_canonical(kept(actor=actor, item_id=stated.item_id))
-        coverage = parse_as(Coverage, data)
+    data = None if stated is None else kept_unless_erased(actor=actor, item_id=stated.item_id)
+    coverage = None if data is None else parse_as(Coverage, parse_canonical(data))
     return Facts(
         received_date=row.received_at.date(),
         coverage=coverage,
@@ -194,11 +193,17 @@ def _facts(*, actor: Actor, row: ClaimRow) -> Facts:
 
 
 def _prior_lines(*, actor: Actor, row: ClaimRow) -> tuple[PriorLine, ...]:
-    """Return the lines of the member's claims that are decided, oldest decision first."""
+    """Return the lines of the member's claims that are decided, oldest decision first.
+
+    What was erased is not known any more.
+    """
     decided = DecisionRow.objects.exclude(status=PENDED).filter(claim__subject_id=row.subject_id)
-    claims = [
-        claim_document(actor=actor, row=each.claim).claim
+    found = [
+        kept_unless_erased(actor=actor, item_id=each.claim.item_id)
         for each in decided.select_related("claim").order_by("decided_at", "id")
+    ]
+    claims = [
+        parse_as(ClaimDocument, parse_canonical(data)).claim for data in found if data is not None
     ]
     return tuple(prior_line(claim, line) for claim in claims for line in claim.lines)
 

@@ -44,7 +44,7 @@ class Disclosed:
 def decision_disclose(*, actor: Actor, claim_id: UUID, seeds: Seeds, now: dt.datetime) -> Disclosed:
     """Return the record of a claim's last decision, canonical JSON, to a party of the claim.
 
-    Raise ``NotFoundError`` or, before the first decision, ``UndecidedError``.
+    Raise ``NotFoundError``, ``ErasedError`` or, before the first decision, ``UndecidedError``.
     """
     holder = _holder(actor, claim_id)
     with acting_as(holder):
@@ -61,8 +61,8 @@ def remittance_disclose(
 ) -> Disclosed:
     """Return the 835 of a decided claim, balanced, to a party of the claim.
 
-    Raise ``NotFoundError``, ``UndecidedError`` while it pends, ``NoPayerProfileError``,
-    ``RemittanceError`` or ``X12TextError``.
+    Raise ``NotFoundError``, ``ErasedError``, ``UndecidedError`` while it pends,
+    ``NoPayerProfileError``, ``RemittanceError`` or ``X12TextError``.
     """
     holder = _holder(actor, claim_id)
     with acting_as(holder):

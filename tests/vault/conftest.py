@@ -1,5 +1,6 @@
 """An organisation that keeps notes about people."""
 
+from collections.abc import Iterator
 from uuid import UUID, uuid4
 
 import pytest
@@ -11,6 +12,7 @@ from tests.accounts.conftest import World
 from tests.conftest import NOW, Channel, organisation_actor
 from tests.database import Databases
 from tests.vault.erasing import Hospital, NewHospital, hospital_of
+from vault import registry
 from vault.registry import HolderSpec, holder_register
 from vault.services import Sealed, personal_put, subject_ensure
 
@@ -79,3 +81,11 @@ def new_hospital(world: World) -> NewHospital:
 def clinic(new_hospital: NewHospital) -> Hospital:
     """One such hospital."""
     return new_hospital()
+
+
+@pytest.fixture
+def _registry_as_it_was() -> Iterator[None]:
+    before = dict(registry._HOLDERS)  # noqa: SLF001 - what a test registers goes with it
+    yield
+    registry._HOLDERS.clear()  # noqa: SLF001
+    registry._HOLDERS.update(before)  # noqa: SLF001

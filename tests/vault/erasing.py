@@ -52,9 +52,9 @@ class Hospital:
             return erasure_get(erasure_id)
 
 
-def hospital_of(world: World) -> Hospital:
-    """Make one, with keys that are in the log."""
-    actor = world.admit("hospital")
+def hospital_of(world: World, organisation: Actor | None = None) -> Hospital:
+    """Make one, or use an organisation, and give its officers keys that are in the log."""
+    actor = organisation or world.admit("hospital")
     people = (
         world.person(actor, Role.PRIVACY_OFFICER),
         world.person(actor, Role.ADMIN),

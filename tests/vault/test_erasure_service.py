@@ -1,15 +1,13 @@
 """Erasure end to end on a real PostgreSQL: two persons, one entry, nothing left that opens."""
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from uuid import UUID, uuid4
 
 import pytest
-from django.db import DatabaseError, connections
-from psycopg.errors import InsufficientPrivilege
 
-from foundation.core.actor import SYSTEM, Actor, Role
+from foundation.core.actor import Actor, Role
 from foundation.core.problem import ForbiddenError, NotFoundError
 from foundation.outbox import outbox_claim, outbox_run
 from foundation.tenancy import acting_as
@@ -20,10 +18,9 @@ from ledger.models import Entry, KeyHolder
 from ledger.selectors import entry_get
 from ledger.services import key_add
 from tests.conftest import NOW, organisation_actor
-from tests.database import Databases
 from tests.vault.conftest import LAB, NOTE, person, put
+from tests.vault.erased_rows import CANARY, kept, rows_of
 from tests.vault.erasing import REASON, Hospital, NewHospital
-from vault import registry
 from vault.core.erasure import (
     ErasurePlanError,
     ErasureProbeError,
@@ -39,11 +36,7 @@ from vault.models import (
     ErasureCertificate,
     ErasureExecution,
     PersonalItem,
-    Subject,
-    SubjectIdentifier,
     SubjectKey,
-    SubjectLookup,
-    SubjectTag,
 )
 from vault.registry import HolderSpec, holder_register
 from vault.services import (
@@ -51,63 +44,13 @@ from vault.services import (
     erasure_certify,
     erasure_propose,
     lookup_find,
-    lookup_put,
     personal_get,
     subject_ensure,
     subject_find,
     tag_next,
 )
 
-TABLES = (
-    "vault_subject",
-    "vault_subjectidentifier",
-    "vault_subjectkey",
-    "vault_subjecttag",
-    "vault_subjectlookup",
-    "vault_personalitem",
-)
 FACTS = (Erasure, ErasureApproval, ErasureExecution, ErasureCertificate, ErasedItem)
-CANARY = b"Zoe Canary, born 1970"
-
-
-@pytest.fixture
-def _registry_as_it_was() -> Iterator[None]:
-    before = dict(registry._HOLDERS)  # noqa: SLF001 - what a test registers goes with it
-    yield
-    registry._HOLDERS.clear()  # noqa: SLF001
-    registry._HOLDERS.update(before)  # noqa: SLF001
-
-
-def kept(hospital: Hospital, number: str = "1") -> tuple[UUID, list[UUID]]:
-    """Keep two notes and a lab result of somebody; return the subject and the items."""
-    subject_id = person(hospital.actor, number)
-    items = [
-        put(hospital.actor, subject_id, uuid4(), CANARY, holder=holder).item_id
-        for holder in (NOTE, NOTE, LAB)
-    ]
-    for holder, item in zip((NOTE, LAB), (items[0], items[2]), strict=True):
-        lookup_put(
-            actor=hospital.actor, subject_id=subject_id, holder=holder, parts=["rx"], ref=item
-        )
-    return subject_id, items
-
-
-def rows_of(actor: Actor, subject_id: UUID) -> list[int]:
-    """Return how many rows each personal table holds of a subject."""
-    with acting_as(actor):
-        return [
-            Subject.objects.filter(id=subject_id).count(),
-            *(
-                model.objects.filter(subject_id=subject_id).count()
-                for model in (
-                    SubjectIdentifier,
-                    SubjectKey,
-                    SubjectTag,
-                    SubjectLookup,
-                    PersonalItem,
-                )
-            ),
-        ]
 
 
 def written(actor: Actor) -> tuple[int, ...]:
@@ -376,77 +319,6 @@ def test_the_relay_certifies_once_it_is_committed(clinic: Hospital) -> None:
     for message_id in outbox_claim(now=NOW, limit=1000):
         outbox_run(message_id, now=NOW)
     assert clinic.info(erasure_id).state is ErasureState.CERTIFIED
-
-
-@pytest.mark.parametrize("table", ["vault_personalitem", "vault_subjectkey", "vault_subjecttag"])
-def test_there_is_no_certificate_while_a_row_is_still_there(
-    clinic: Hospital, databases: Databases, table: str
-) -> None:
-    subject_id, _ = kept(clinic)
-    with databases.superuser() as superuser:
-        superuser.execute(f"CREATE TABLE copy AS SELECT * FROM {table}".encode())
-    erasure_id = clinic.propose(subject_id)
-    clinic.approve(erasure_id)
-    with databases.superuser() as superuser, superuser.transaction():
-        # As a dump that somebody plays back, foreign keys or not.
-        superuser.execute("SET LOCAL session_replication_role = replica")
-        superuser.execute(
-            f"INSERT INTO {table} SELECT * FROM copy WHERE subject_id = %s".encode(), [subject_id]
-        )
-        superuser.execute("DROP TABLE copy")
-    with pytest.raises(ErasureProbeError, match="still opens"):
-        erasure_certify(actor=clinic.actor, erasure_id=erasure_id, now=NOW)
-    assert clinic.info(erasure_id).state is ErasureState.ERASED
-
-
-@pytest.mark.parametrize("table", TABLES)
-def test_nobody_deletes_a_person_without_the_entry(
-    clinic: Hospital, databases: Databases, table: str
-) -> None:
-    subject_id, _ = kept(clinic)
-    where = f"WHERE {'id' if table == 'vault_subject' else 'subject_id'} = %s"
-    delete = f"DELETE FROM {table} {where}"
-    for actor, alias, match in (
-        (clinic.actor, "default", "without an erasure of this transaction"),
-        (clinic.officer, "default", "without an erasure of this transaction"),
-        (SYSTEM, "system", "permission denied"),
-    ):
-        with (
-            pytest.raises(DatabaseError, match=match),
-            acting_as(actor),
-            connections[alias].cursor() as cursor,
-        ):
-            cursor.execute(delete, [subject_id])
-    stranger = organisation_actor(uuid4())
-    with acting_as(stranger), connections["default"].cursor() as cursor:
-        cursor.execute(delete, [subject_id])
-        assert cursor.rowcount == 0
-    with databases.superuser() as superuser:
-        for statement in (delete, f"TRUNCATE {table} CASCADE"):
-            params = [subject_id] if "%s" in statement else None
-            with pytest.raises(InsufficientPrivilege, match="refused"):
-                superuser.execute(statement.encode(), params)
-    assert rows_of(clinic.actor, subject_id) == [1, 1, 1, 1, 2, 3]
-
-
-@pytest.mark.usefixtures("_registry_as_it_was")
-def test_an_erasure_of_one_person_lets_nobody_else_go(clinic: Hospital) -> None:
-    subject_id, _ = kept(clinic)
-    neighbour, _ = kept(clinic, "2")
-
-    def sweep(*, actor: Actor, subject_id: UUID) -> None:
-        assert actor.organisation == clinic.actor.organisation
-        with connections["default"].cursor() as cursor:
-            cursor.execute("DELETE FROM vault_subjectlookup WHERE subject_id <> %s", [subject_id])
-
-    holder_register(
-        HolderSpec(name="tests.sweep", category="sweep", destroy=sweep, probe=lambda **_: 0)
-    )
-    erasure_id = clinic.propose(subject_id)
-    with pytest.raises(DatabaseError, match="without an erasure"):
-        clinic.approve(erasure_id)
-    for each in (subject_id, neighbour):
-        assert rows_of(clinic.actor, each) == [1, 1, 1, 1, 2, 3]
 
 
 def test_identifiers_name_again_only_whom_they_name_now(clinic: Hospital) -> None:
