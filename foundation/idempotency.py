@@ -62,7 +62,8 @@ def answer_once(
     """Return the answer to this write: the stored one, or that of ``answer()``, stored now.
 
     Everything happens in one transaction as ``actor``. Without a key it is derived from
-    organisation, path and body, so that a standard's client may repeat itself. Raise
+    organisation, person, path and body, so that a standard's client may repeat itself and two
+    people who say the same are two. Raise
     ``KeyReusedError``, ``InFlightError`` or ``BadInputError`` (a key that is no key).
     """
     if key is not None and (not _KEY.fullmatch(key) or key.startswith(_DERIVED)):
@@ -71,7 +72,8 @@ def answer_once(
     if scope is None:
         raise BadInputError("a write needs an organisation or a person that it acts for")
     body_mac = _mac(path.encode() + b"\n" + body)
-    key = key or _DERIVED + body_mac.hex()
+    who = b"" if actor.person_id is None else actor.person_id.bytes
+    key = key or _DERIVED + _mac(who + b"\n" + body_mac).hex()
     with acting_as(actor):
         _take_turn(f"{scope}/{key}")
         stored = IdempotencyRecord.objects.filter(scope_id=scope, key=key).first()

@@ -1,6 +1,7 @@
 """Each write is answered once, under concurrency too."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from threading import Barrier
 from uuid import uuid4
 
@@ -59,6 +60,14 @@ def test_without_a_key_a_repeat_is_known_by_its_body() -> None:
     actor, write = organisation_actor(uuid4()), Counter()
     assert ask(actor, None, b"a", write) == ask(actor, None, b"a", write)
     ask(actor, None, b"b", write)
+    assert write.count == 2
+
+
+def test_two_people_who_say_the_same_without_a_key_are_two() -> None:
+    organisation_id, write = uuid4(), Counter()
+    ada, ben = (replace(organisation_actor(organisation_id), person_id=uuid4()) for _ in range(2))
+    for person in (ada, ben, ada):
+        ask(person, None, b"{}", write)
     assert write.count == 2
 
 
