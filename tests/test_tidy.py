@@ -47,6 +47,8 @@ CORE_MAY_IMPORT = [
     "unicodedata",
     "urllib.parse",
     "uuid.UUID",
+    "graphql.language",
+    "graphql.type",
     "lxml.etree",
     "nacl.exceptions",
     "nacl.signing.VerifyKey",
