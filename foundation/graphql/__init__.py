@@ -1,0 +1,1 @@
+"""GraphQL by POST: one strict request, weighed before it is validated. Plain types, no ORM."""
