@@ -112,6 +112,15 @@ def organisation_list() -> list[OrganisationInfo]:
     return _infos(Organisation.objects.order_by("name", "id"))
 
 
+def organisation_page(*, after: tuple[str, UUID] | None, limit: int) -> list[OrganisationInfo]:
+    """Return members of the channel by name, past the one of this name and id."""
+    rows = Organisation.objects.order_by("name", "id")
+    if after is not None:
+        name, id_ = after
+        rows = rows.filter(Q(name__gt=name) | Q(name=name, id__gt=id_))
+    return _infos(rows[:limit])
+
+
 def credential_valid(organisation_id: UUID, type_: CredentialType, on_date: dt.date) -> bool:
     """Return whether a credential of this type, verified for it, held on a day."""
     return _valid(type_, on_date).filter(holder_id=organisation_id).exists()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
 
-from django.db.models import OuterRef, QuerySet, Subquery, Sum
+from django.db.models import OuterRef, Q, QuerySet, Subquery, Sum
 
 from claims.core.contract import Contract as ParsedContract
 from claims.core.contract import parse_contract
@@ -69,12 +69,24 @@ def contract_row(contract_id: str) -> Contract:
 
 def contract_get(contract_id: str) -> ContractInfo:
     """Return a contract of the acting insurer; raise ``NotFoundError``."""
-    return _contract_info(contract_row(contract_id))
+    found = _contract_infos(Contract.objects.filter(contract_id=contract_id))
+    if not found:
+        raise NotFoundError("your organisation has proposed no contract with this id")
+    return found[0]
 
 
 def contract_list() -> list[ContractInfo]:
     """Return the acting insurer's contracts, the newest first."""
-    return [_contract_info(row) for row in Contract.objects.order_by("-proposed_at", "-id")]
+    return _contract_infos(Contract.objects.order_by("-proposed_at", "-id"))
+
+
+def contract_page(*, after: tuple[dt.datetime, str] | None, limit: int) -> list[ContractInfo]:
+    """Return the acting insurer's contracts, the newest first, past the one of this key."""
+    rows = Contract.objects.order_by("-proposed_at", "-contract_id")
+    if after is not None:
+        at, id_ = after
+        rows = rows.filter(Q(proposed_at__lt=at) | Q(proposed_at=at, contract_id__lt=id_))
+    return _contract_infos(rows[:limit])
 
 
 def contracts_active(payer: str) -> list[tuple[int, ParsedContract]]:
@@ -110,6 +122,23 @@ def claim_list(*, limit: int = LIST_MAX) -> list[ClaimInfo]:
     return _claim_infos(Claim.objects.order_by("-received_at", "id")[: min(limit, LIST_MAX)])
 
 
+def claim_page(
+    *, after: tuple[dt.datetime, UUID] | None, limit: int, status: str | None = None
+) -> list[ClaimInfo]:
+    """Return claims that the actor is a party to, the newest first, past the one of this key.
+
+    With ``status``, those that stand so: ``RECEIVED``, or the status of the last decision.
+    """
+    rows = Claim.objects.order_by("-received_at", "id")
+    if after is not None:
+        at, id_ = after
+        rows = rows.filter(Q(received_at__lt=at) | Q(received_at=at, id__gt=id_))
+    if status is not None:
+        wanted = None if status == RECEIVED else status
+        rows = rows.alias(stands=_last("status")).filter(stands=wanted)
+    return _claim_infos(rows[:limit])
+
+
 def accumulators_of(*, subject_id: UUID, plan: str, plan_year: int) -> Accumulators:
     """Return what a member has met in a plan year: the sums of all rows."""
     rows = AccumulatorRow.objects.filter(subject_id=subject_id, plan=plan, plan_year=plan_year)
@@ -120,23 +149,32 @@ def accumulators_of(*, subject_id: UUID, plan: str, plan_year: int) -> Accumulat
     )
 
 
-def _contract_info(row: Contract) -> ContractInfo:
-    activation = ContractActivation.objects.filter(contract=row).first()
-    return ContractInfo(
-        contract_id=row.contract_id,
-        plan=row.plan,
-        payer=row.payer,
-        proposed_at=row.proposed_at,
-        signed_as=tuple(sorted(row.signatures.values_list("role", flat=True))),
-        activated_at=None if activation is None else activation.activated_at,
-    )
+def _contract_infos(rows: QuerySet[Contract]) -> list[ContractInfo]:
+    """Return contracts as values; three queries, however many there are."""
+    return [
+        ContractInfo(
+            contract_id=row.contract_id,
+            plan=row.plan,
+            payer=row.payer,
+            proposed_at=row.proposed_at,
+            signed_as=tuple(sorted(signature.role for signature in row.signatures.all())),
+            activated_at=row.activation.activated_at if hasattr(row, "activation") else None,
+        )
+        for row in rows.select_related("activation").prefetch_related("signatures")
+    ]
+
+
+def _last(of: str) -> Subquery:
+    """Return a column of a claim's last decision."""
+    decisions = Decision.objects.filter(claim_id=OuterRef("id")).order_by("-number")
+    return Subquery(decisions.values(of)[:1])
 
 
 def _claim_infos(rows: QuerySet[Claim]) -> list[ClaimInfo]:
     last = Decision.objects.filter(claim_id=OuterRef("id")).order_by("-number")
     found = rows.annotate(
-        status=Subquery(last.values("status")[:1]),
-        paid_amount=Subquery(last.values("paid_amount")[:1]),
+        status=_last("status"),
+        paid_amount=_last("paid_amount"),
         decided_at=Subquery(last.exclude(status=PENDED).values("decided_at")[:1]),
     )
     return [

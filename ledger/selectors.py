@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import connections
+from django.db.models import Q
 
 from foundation.core.actor import ActorKind
 from foundation.core.problem import NotFoundError
@@ -251,18 +252,32 @@ def key_list(organisation_id: UUID | None = None) -> list[KeyInfo]:
     rows = SigningKey.objects.order_by("added_index", "key_id")
     if organisation_id is not None:
         rows = rows.filter(organisation_id=organisation_id)
-    return [
-        KeyInfo(
-            key_id=row.key_id,
-            organisation_id=row.organisation_id,
-            public_key=bytes(row.public_key),
-            holder=row.holder,
-            label=row.label,
-            added_index=row.added_index,
-            revoked_index=row.revoked_index,
-        )
-        for row in rows
-    ]
+    return [_key_info(row) for row in rows]
+
+
+def key_page(
+    log: LogInfo, *, after: tuple[int, str] | None, limit: int, organisation_id: UUID | None = None
+) -> list[KeyInfo]:
+    """Return keys that the log knows, oldest first, past the one added there with this id."""
+    rows = SigningKey.objects.filter(log_id=log.id).order_by("added_index", "key_id")
+    if organisation_id is not None:
+        rows = rows.filter(organisation_id=organisation_id)
+    if after is not None:
+        index, key_id = after
+        rows = rows.filter(Q(added_index__gt=index) | Q(added_index=index, key_id__gt=key_id))
+    return [_key_info(row) for row in rows[:limit]]
+
+
+def _key_info(row: SigningKey) -> KeyInfo:
+    return KeyInfo(
+        key_id=row.key_id,
+        organisation_id=row.organisation_id,
+        public_key=bytes(row.public_key),
+        holder=row.holder,
+        label=row.label,
+        added_index=row.added_index,
+        revoked_index=row.revoked_index,
+    )
 
 
 _LEAF_ROWS_AT_ONCE = 2000

@@ -8,18 +8,19 @@ from uuid import UUID
 
 import orjson
 from django.db import connections
+from django.db.models import QuerySet
 
 from accounts.selectors import organisation_get
 from foundation.core.actor import Actor, ActorKind
-from foundation.core.problem import NotFoundError
+from foundation.core.problem import ForbiddenError, NotFoundError
 from foundation.tenancy import acting_as, current_alias
 from provenance.core.custody_event import Custody, Tier
-from provenance.core.epc import identify, parse_epc
+from provenance.core.epc import Epc, identify, parse_epc
 from provenance.core.gs1 import parse_scan
 from provenance.core.verdict import Label, Question, Verdict, label_of, verdict
 from provenance.errors import NoGlnError
 from provenance.lookups import dispensing_lookup
-from provenance.models import Dispensing, Event, ItemException
+from provenance.models import Dispensing, Event, EventItem, ItemException
 from provenance.states import parse_state
 
 _URIS = ("http://", "https://", "urn:")
@@ -34,6 +35,19 @@ class EventInfo:
     entry_id: bytes
     organisation_id: UUID
     document: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackInfo:
+    """What an actor may know of an item: the verdict, and what it sees of the events behind.
+
+    ``exceptions`` are the classes of the rules that those events broke.
+    """
+
+    epc: str
+    verdict: Verdict
+    exceptions: tuple[str, ...]
+    events: tuple[EventInfo, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,13 +82,11 @@ def verdict_for(*, actor: Actor, scan: str, question: Question, now: dt.datetime
     Raise ``GS1Error`` or ``EpcError`` for what identifies nothing, ``NoGlnError``.
     """
     today = now.date()
-    if scan.lower().startswith(_URIS):
-        epc, label = parse_epc(scan), Label()
-    else:
-        read = parse_scan(scan)
-        epc, label = identify(read), label_of(read, on_date=today)
+    epc, label = _scanned(scan, today)
+    if actor.organisation_id is None:
+        raise ForbiddenError("only organisations do this")
     with acting_as(actor):
-        gln = organisation_get(actor.organisation).gln
+        gln = organisation_get(actor.organisation_id).gln
         if gln is None:
             raise NoGlnError("ask the operator to record your GLN")
         custody, recorded = item_glimpse(epc.uri)
@@ -83,9 +95,32 @@ def verdict_for(*, actor: Actor, scan: str, question: Question, now: dt.datetime
     )
 
 
-def event_list(*, after: int = 0, limit: int = 30) -> list[EventInfo]:
-    """Return events that the actor may see, in the order of submission, past ``after``."""
-    return [_info(row) for row in Event.objects.filter(id__gt=after).order_by("id")[:limit]]
+def pack_get(
+    *, actor: Actor, scan: str, question: Question, now: dt.datetime, events_max: int
+) -> PackInfo:
+    """Return the verdict on an item with the last events of it that the actor may see.
+
+    Raises as ``verdict_for`` does.
+    """
+    found = verdict_for(actor=actor, scan=scan, question=question, now=now)
+    epc, _ = _scanned(scan, now.date())
+    with acting_as(actor):
+        rows = _events_of(epc.uri).order_by("-id")[:events_max]
+        return PackInfo(
+            epc=epc.uri,
+            verdict=found,
+            exceptions=tuple(exception_list(epc.uri)),
+            events=tuple(_info(row) for row in reversed(rows)),
+        )
+
+
+def event_list(*, after: int = 0, limit: int = 30, epc: str | None = None) -> list[EventInfo]:
+    """Return events that the actor may see, in the order of submission, past ``after``.
+
+    With ``epc``, those of this item.
+    """
+    rows = Event.objects.all() if epc is None else _events_of(epc)
+    return [_info(row) for row in rows.filter(id__gt=after).order_by("id")[:limit]]
 
 
 def event_get(event_id: str) -> list[EventInfo]:
@@ -132,6 +167,18 @@ def dispensing_evidence(
         ]
         states = [item_glimpse(row.epc) for row in rows]
     return _evidence(rows, states)
+
+
+def _scanned(scan: str, today: dt.date) -> tuple[Epc, Label]:
+    """Return what a scan names, and what its symbol says; raise ``GS1Error`` or ``EpcError``."""
+    if scan.lower().startswith(_URIS):
+        return parse_epc(scan), Label()
+    read = parse_scan(scan)
+    return identify(read), label_of(read, on_date=today)
+
+
+def _events_of(epc: str) -> QuerySet[Event]:
+    return Event.objects.filter(id__in=EventItem.objects.filter(epc=epc).values("event_id"))
 
 
 def _evidence(

@@ -1,6 +1,7 @@
-"""Proofs of one entry as a file: the bundle, and C2SP's tlog-proof; and of a receipt."""
+"""Proofs of one entry: as a file (the bundle, C2SP's tlog-proof), as a value; and of a receipt."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 from foundation.core.actor import PUBLIC
@@ -29,6 +30,32 @@ from ledger.selectors import (
 )
 
 GOVERNANCE = (GENESIS, MEMBER_ADMITTED, KEY_ADDED, KEY_REVOKED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryProof:
+    """An entry in the newest checkpoint: ``hashes`` lead from it to ``head``'s root."""
+
+    entry: EntryInfo
+    log_index: int
+    hashes: tuple[bytes, ...]
+    head: Head
+    channel: str
+
+
+def entry_proof(entry_id: bytes, *, channel: str | None = None) -> EntryProof:
+    """Return an entry with its inclusion in the newest checkpoint.
+
+    Raise ``UnknownEntryError``, or ``NotSequencedError`` while it is only promised.
+    """
+    with acting_as(PUBLIC):
+        log, head = _log_and_head(channel)
+        entry = entry_get(entry_id, log)
+        index, nodes = place_of(entry).log_index, NodeReader(log, head.size)
+        hashes = prove_inclusion(index=index, size=head.size, read_node=nodes.node)
+        return EntryProof(
+            entry=entry, log_index=index, hashes=tuple(hashes), head=head, channel=log.name
+        )
 
 
 def proof_bundle(
@@ -63,15 +90,10 @@ def proof_bundle(
 
 def tlog_proof(entry_id: bytes, *, channel: str | None = None) -> bytes:
     """Return C2SP's tlog-proof of an entry in the newest checkpoint; raises as above."""
-    with acting_as(PUBLIC):
-        log, head = _log_and_head(channel)
-        place = place_of(entry_get(entry_id, log))
-        proof = prove_inclusion(
-            index=place.log_index, size=head.size, read_node=NodeReader(log, head.size).node
-        )
-        return format_tlog_proof(
-            TlogProof(index=place.log_index, hashes=proof, checkpoint=head.note.encode())
-        )
+    found = entry_proof(entry_id, channel=channel)
+    return format_tlog_proof(
+        TlogProof(index=found.log_index, hashes=found.hashes, checkpoint=found.head.note.encode())
+    )
 
 
 def sequenced_of(log: LogInfo, organisation_id: UUID, submission_id: UUID) -> Sequenced | None:
