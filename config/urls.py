@@ -5,9 +5,12 @@ from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from claims.urls import x12_urlpatterns
+from config.schema import SCHEMA
+from foundation.graphql.view import graphql_endpoint
 from foundation.health import healthz, readyz
 from ledger.urls import log_urlpatterns
 from provenance.urls import epcis_urlpatterns
+from web.console.page import console_page
 
 admin.site.site_header = admin.site.site_title = "Theriac"
 admin.site.index_title = "Administration"
@@ -23,6 +26,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/", include("claims.urls")),
     path("epcis/v2/", include(epcis_urlpatterns)),
     path("x12/", include(x12_urlpatterns)),
+    path("graphql/", graphql_endpoint(SCHEMA, page=console_page), name="graphql"),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
     path("log/<slug:channel>/", include(log_urlpatterns)),

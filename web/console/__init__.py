@@ -1,0 +1,1 @@
+"""The console for GraphQL: staff only."""
