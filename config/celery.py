@@ -1,22 +1,28 @@
-"""Celery, where ``BROKER_URL`` names a broker; without one the relay runs everything itself."""
+"""Celery's workers: ``celery -A config.celery worker``, where ``BROKER_URL`` names a broker.
+
+Without one the relay runs everything itself, and there is no worker.
+"""
 
 import os
 
-from celery import Celery
-from django.conf import settings
-from django.utils import timezone
-
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
-app = Celery("theriac", broker=settings.BROKER_URL or None)
-app.conf.update(task_acks_late=True, task_ignore_result=True, worker_hijack_root_logger=False)
+import django
+
+django.setup()
+
+from uuid import UUID  # noqa: E402 - the apps are ready only now
+
+from django.utils import timezone  # noqa: E402
+
+from foundation.broker import TASK, broker_app  # noqa: E402
+from foundation.outbox import outbox_begin, outbox_run  # noqa: E402
+
+app = broker_app()
 
 
-@app.task(name="foundation.outbox_run")
+@app.task(name=TASK)
 def outbox_run_task(message_id: str) -> None:
-    """Run one leased message; the row, not the broker, guarantees that it is done."""
-    from uuid import UUID  # noqa: PLC0415 - the apps are ready only when a task runs
-
-    from foundation.outbox import outbox_run  # noqa: PLC0415 - as above
-
-    outbox_run(UUID(message_id), now=timezone.now())
+    """Run one message; the row, not the broker, guarantees that it is done once."""
+    if outbox_begin(UUID(message_id), now=timezone.now()):
+        outbox_run(UUID(message_id), now=timezone.now())

@@ -66,6 +66,7 @@ RECEIPT_DEADLINE_S = env_int("THERIAC_RECEIPT_DEADLINE_S", 60, at_least=1)
 SEQUENCER_FLUSH_MS = env_int("THERIAC_SEQUENCER_FLUSH_MS", 50, at_least=1)
 BODY_SIZE_BYTES_MAX = env_int("THERIAC_BODY_SIZE_BYTES_MAX", 8 * 1024 * 1024, at_least=1024)
 BROKER_URL = env_secret("BROKER_URL")
+BROKER_QUEUE = env_str("BROKER_QUEUE", "theriac")
 
 INSTALLED_APPS = [
     "django.contrib.admin",

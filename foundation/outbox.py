@@ -7,24 +7,31 @@ handler is a plain idempotent function; the payload holds ids only.
 
 import datetime as dt
 import logging
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Final
 from uuid import UUID
 
-from django.db import DatabaseError, connections
+from django.db import connections
 from django.db.models import F, Q
 
 from foundation.core.actor import SYSTEM, Actor, ActorKind
-from foundation.core.problem import ProblemError
 from foundation.models import OutboxMessage
 from foundation.tenancy import acting_as, current_actor, current_alias
 
 logger = logging.getLogger(__name__)
 
+# What may take long, because others answer it, has a queue of its own: it never blocks the rest.
+QUEUES: Final = ("default", "outside")
 LEASE = dt.timedelta(seconds=60)
+# A message that was handed to the broker and not begun meanwhile is handed on once more.
+HANDED_ON = dt.timedelta(minutes=5)
 BACK_OFF_BASE_S = 2
 ATTEMPTS_MAX = 12
 CHANNEL = "theriac_outbox"
+# The ids of rows and the hashes of bytes; whatever reads otherwise could be somebody's data.
+_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{64}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,8 +44,13 @@ class OutboxWork:
     now: dt.datetime
 
 
+_OPEN: Final[Mapping[str, None]] = {"done_at": None, "failed_at": None}
 Handler = Callable[[OutboxWork], None]
 _HANDLERS: dict[str, Handler] = {}
+
+
+class OutboxMisuseError(ValueError):
+    """A queue that is none, or a payload that holds more than ids: a bug of ours."""
 
 
 class UnknownHandlerError(LookupError):
@@ -66,7 +78,13 @@ def outbox_put(
     """Record work in the caller's transaction; return the message's id.
 
     It runs as the organisation that wants it, or as the system, never before ``not_before``.
+    Raises ``OutboxMisuseError``.
     """
+    if queue not in QUEUES:
+        raise OutboxMisuseError(f"{queue} is none of the queues {', '.join(QUEUES)}")
+    for name, value in payload.items():
+        if not _ID.fullmatch(value):
+            raise OutboxMisuseError(f"{name} in the payload of {handler} is no id")
     message = OutboxMessage.objects.create(
         organisation_id=current_actor().organisation_id,
         queue=queue,
@@ -80,27 +98,55 @@ def outbox_put(
     return message.id
 
 
-def outbox_claim(*, now: dt.datetime, limit: int = 16) -> list[UUID]:
+def outbox_claim(*, now: dt.datetime, limit: int = 16, queue: str | None = None) -> list[UUID]:
     """Lease due messages for this worker; return their ids, oldest first."""
+    return _claim(now=now, limit=limit, queue=queue, lease=LEASE, begun=1)
+
+
+def outbox_hand_on(*, now: dt.datetime, queue: str, limit: int = 64) -> list[UUID]:
+    """Lease due messages for whoever takes them from the broker; return their ids."""
+    return _claim(now=now, limit=limit, queue=queue, lease=HANDED_ON, begun=0)
+
+
+def _claim(
+    *, now: dt.datetime, limit: int, queue: str | None, lease: dt.timedelta, begun: int
+) -> list[UUID]:
     with acting_as(SYSTEM):
         due = OutboxMessage.objects.filter(
             Q(lease_until=None) | Q(lease_until__lt=now),
-            done_at=None,
-            failed_at=None,
+            **_OPEN,
             not_before__lte=now,
         ).order_by("not_before")
+        if queue is not None:
+            due = due.filter(queue=queue)
         ids = list(due.select_for_update(skip_locked=True).values_list("id", flat=True)[:limit])
         OutboxMessage.objects.filter(id__in=ids).update(
-            lease_until=now + LEASE, attempts=F("attempts") + 1
+            lease_until=now + lease, attempts=F("attempts") + begun
         )
         return ids
+
+
+def outbox_give_back(message_ids: Iterable[UUID]) -> None:
+    """Undo ``outbox_hand_on`` for what no broker took."""
+    with acting_as(SYSTEM):
+        OutboxMessage.objects.filter(id__in=list(message_ids), **_OPEN).update(lease_until=None)
+
+
+def outbox_begin(message_id: UUID, *, now: dt.datetime) -> bool:
+    """Take what came from the broker; tell whether it is to be run.
+
+    A broker may bring a message twice, late, or after it was given up.
+    """
+    with acting_as(SYSTEM):
+        due = OutboxMessage.objects.filter(id=message_id, not_before__lte=now, **_OPEN)
+        return bool(due.update(lease_until=now + LEASE, attempts=F("attempts") + 1))
 
 
 def outbox_run(message_id: UUID, *, now: dt.datetime) -> bool:
     """Run one leased message; return whether it is done now. A failure backs off and is kept.
 
-    What a handler raises of its own accord (a problem, a database error, a bug of ours) never
-    stops the relay: the row keeps the error's type and is tried again, at last given up.
+    What a handler raises (a problem, a database error, a bug of ours) never stops the relay: the
+    row keeps the error's type and is tried again, at last given up.
     """
     with acting_as(SYSTEM):
         message = OutboxMessage.objects.get(id=message_id)
@@ -108,7 +154,7 @@ def outbox_run(message_id: UUID, *, now: dt.datetime) -> bool:
         return True
     try:
         _run_as_actor(message, now)
-    except (ProblemError, DatabaseError, LookupError, ValueError, RuntimeError) as error:
+    except Exception as error:
         logger.warning(
             "outbox handler failed",
             exc_info=error,

@@ -58,7 +58,8 @@ def has_own_database(environment: Mapping[str, str]) -> bool:
 def without_database(environment: Mapping[str, str]) -> dict[str, str]:
     """Return the environment without what names a database: for ``demo`` and ``test``."""
     files = tuple(f"{name}_FILE" for name in DATABASE_VARIABLES)
-    dropped = {*DATABASE_VARIABLES, *files, "THERIAC_KEY_PROVIDER", "BROKER_URL"}
+    broker = ("BROKER_URL", "BROKER_URL_FILE")
+    dropped = {*DATABASE_VARIABLES, *files, *broker, "THERIAC_KEY_PROVIDER"}
     return {name: value for name, value in environment.items() if name not in dropped}
 
 

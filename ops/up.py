@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from ops.environment import ROOT, database_environment, has_own_database, theriac_home
@@ -28,7 +29,8 @@ def up(*, port: int) -> int:
     with database_environment(os.environ, home) as environment:
         _migrate(environment, own=has_own_database(os.environ))
         _say(f"http://{HOST}:{port}/  (Ctrl-C stops)")
-        Supervisor(programs=programs(port), environment=environment, folder=ROOT, say=_say).run()
+        running = programs(port) + workers(environment)
+        Supervisor(programs=running, environment=environment, folder=ROOT, say=_say).run()
     _say("stopped")
     return 0
 
@@ -50,6 +52,18 @@ def programs(port: int) -> list[Program]:
         Program(name="sequencer", command=tethered([python, MANAGE, "sequencer"])),
         Program(name="relay", command=tethered([python, MANAGE, "relay"])),
     ]
+
+
+def workers(environment: Mapping[str, str]) -> list[Program]:
+    """Return the worker that runs what the relay hands to a broker; none without a broker."""
+    if not any(environment.get(name) for name in ("BROKER_URL", "BROKER_URL_FILE")):
+        return []
+    worker = [
+        *(sys.executable, "-m", "celery", "--quiet", "-A", "config.celery", "worker"),
+        *("--concurrency", str(min(os.cpu_count() or 1, 8)), "--loglevel", "WARNING"),
+        *("--without-gossip", "--without-mingle", "--without-heartbeat"),
+    ]
+    return [Program(name="worker", command=tethered(worker))]
 
 
 def check_port(port: int) -> None:

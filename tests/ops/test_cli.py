@@ -24,7 +24,7 @@ from ops.environment import (
 from ops.errors import FolderPermissionError, OpsError, PortTakenError
 from ops.postgres import destroy_server
 from ops.tether import tethered
-from ops.up import check_port, programs
+from ops.up import check_port, programs, workers
 
 ROOT = Path(__file__).parents[2]
 
@@ -236,3 +236,12 @@ def test_up_runs_the_web_server_the_sequencer_and_the_relay() -> None:
     assert found["web"][-1] == "config.wsgi:application"
     assert "8123" in found["web"]
     assert found["relay"] == tethered([sys.executable, str(ROOT / "manage.py"), "relay"])
+
+
+@pytest.mark.parametrize("name", ["BROKER_URL", "BROKER_URL_FILE"])
+def test_up_runs_a_worker_only_where_there_is_a_broker(name: str) -> None:
+    assert workers({}) == []
+    (worker,) = workers({name: "amqp://broker.example"})
+    assert worker.name == "worker"
+    assert "config.celery" in worker.command
+    assert "amqp://broker.example" not in worker.command  # others may list the processes
