@@ -18,6 +18,7 @@ from vault.services.lookups import (
     lookup_put,
     lookup_put_many,
 )
+from vault.services.rotation import Rotated, root_rotate
 from vault.services.subjects import (
     subject_ensure,
     subject_find,
@@ -32,6 +33,7 @@ __all__ = [
     "Approved",
     "ItemDraft",
     "LookupDraft",
+    "Rotated",
     "Sealed",
     "erasure_approve",
     "erasure_certify",
@@ -45,6 +47,7 @@ __all__ = [
     "personal_get",
     "personal_put",
     "personal_put_many",
+    "root_rotate",
     "subject_ensure",
     "subject_find",
     "subjects_ensure",

@@ -71,7 +71,7 @@ def erasure_certify(*, actor: Actor, erasure_id: UUID, now: dt.datetime) -> None
             raise ErasureStateError("two persons approve before it is erased and certified")
         if not row.certificates.filter(stage=STAGE_PROBED).exists():
             body = _probed(actor, execution)
-            _certify(execution, actor=actor, stage=STAGE_PROBED, body=body, now=now)
+            _certify([execution], [body], actor=actor, stage=STAGE_PROBED, now=now)
         dead = RootDestruction.objects.filter(epoch__gte=execution.epoch).order_by("epoch")
         for destruction in dead[:1]:
             # A rotation was quicker than the certificate.
@@ -86,44 +86,58 @@ def certify_final(
     now: dt.datetime,
 ) -> int:
     """Certify stage 2 of those that have stage 1 and not yet 2; return how many."""
-    made = 0
     with acting_as(actor):
-        for execution in executions:
-            stages = set(execution.erasure.certificates.values_list("stage", flat=True))
-            if stages != {STAGE_PROBED}:
-                continue
-            body: dict[str, Json] = {
+        stages = {
+            execution.pk: set(execution.erasure.certificates.values_list("stage", flat=True))
+            for execution in executions
+        }
+        due = [each for each in executions if stages[each.pk] == {STAGE_PROBED}]
+        bodies: list[dict[str, Json]] = [
+            {
                 "epoch": destruction.epoch,
                 "root_destroyed": bytes(destruction.entry_id).hex(),
                 "tag": execution.tag,
             }
-            _certify(execution, actor=actor, stage=STAGE_ROOT_DESTROYED, body=body, now=now)
-            made += 1
-    return made
+            for execution in due
+        ]
+        _certify(due, bodies, actor=actor, stage=STAGE_ROOT_DESTROYED, now=now)
+        return len(due)
 
 
 def _certify(
-    execution: ErasureExecution,
+    executions: Sequence[ErasureExecution],
+    bodies: Sequence[dict[str, Json]],
     *,
     actor: Actor,
     stage: int,
-    body: dict[str, Json],
     now: dt.datetime,
 ) -> None:
-    whole = {
-        **body,
-        "erasure": str(execution.erasure_id),
-        "erased": bytes(execution.entry_id).hex(),
-        "stage": stage,
-    }
-    draft = EntryDraft(kind=ERASURE_CERTIFIED, id=uuid4(), body=whole)
-    receipt = submission_append(actor=actor, entries=[draft], now=now)
-    ErasureCertificate.objects.create(
-        organisation_id=execution.organisation_id,
-        erasure_id=execution.erasure_id,
-        stage=stage,
-        certified_at=now,
-        entry_id=receipt.entry_ids[0],
+    """Put the certificates of a stage on the ledger, as one submission."""
+    if not executions:
+        return
+    drafts = [
+        EntryDraft(
+            kind=ERASURE_CERTIFIED,
+            id=uuid4(),
+            body={
+                **body,
+                "erasure": str(execution.erasure_id),
+                "erased": bytes(execution.entry_id).hex(),
+                "stage": stage,
+            },
+        )
+        for execution, body in zip(executions, bodies, strict=True)
+    ]
+    receipt = submission_append(actor=actor, entries=drafts, now=now)
+    ErasureCertificate.objects.bulk_create(
+        ErasureCertificate(
+            organisation_id=execution.organisation_id,
+            erasure_id=execution.erasure_id,
+            stage=stage,
+            certified_at=now,
+            entry_id=entry_id,
+        )
+        for execution, entry_id in zip(executions, receipt.entry_ids, strict=True)
     )
 
 
