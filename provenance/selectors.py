@@ -15,15 +15,13 @@ from foundation.core.actor import Actor, ActorKind
 from foundation.core.problem import ForbiddenError, NotFoundError
 from foundation.tenancy import acting_as, current_alias
 from provenance.core.custody_event import Custody, Tier
-from provenance.core.epc import Epc, identify, parse_epc
+from provenance.core.epc import Epc, find_uri, identify, parse_epc
 from provenance.core.gs1 import parse_scan
 from provenance.core.verdict import Label, Question, Verdict, label_of, verdict
 from provenance.errors import NoGlnError
 from provenance.lookups import dispensing_lookup
 from provenance.models import Dispensing, Event, EventItem, ItemException
 from provenance.states import parse_state
-
-_URIS = ("http://", "https://", "urn:")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,8 +169,9 @@ def dispensing_evidence(
 
 def _scanned(scan: str, today: dt.date) -> tuple[Epc, Label]:
     """Return what a scan names, and what its symbol says; raise ``GS1Error`` or ``EpcError``."""
-    if scan.lower().startswith(_URIS):
-        return parse_epc(scan), Label()
+    uri = find_uri(scan)
+    if uri is not None:
+        return parse_epc(uri), Label()
     read = parse_scan(scan)
     return identify(read), label_of(read, on_date=today)
 

@@ -23,6 +23,9 @@ Pairs = tuple[tuple[str, str], ...]
 CANONICAL_HOST: Final = "https://id.gs1.org"
 URI_LENGTH_MAX: Final = 1024
 _GCP_LENGTHS: Final = range(6, 13)
+_SCHEMES_READ: Final = ("http://", "https://", "urn:")
+# Symbols that hold no GS1 data but may hold a Digital Link (ISO/IEC 15424).
+_LINK_CARRIERS: Final = ("]d1", "]J0", "]Q1")
 # RFC 3986 section 2, after a scheme: no space, no control, nothing beyond ASCII.
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[!#-;=?-\[\]_a-z~]+")
 _WEB = re.compile(r"(?:https?|HTTPS?)://[^/?#]+(/[^?#]*)?(?:\?[^#]*)?(?:#.*)?")
@@ -188,6 +191,15 @@ def build_epc(pairs: Pairs) -> Epc:
     finest = next(((ai, named[ai]) for ai in _FINEST if ai in named), None)
     fine = (key, finest) if finest else (key,)
     return Epc(uri=format_digital_link(fine), kind=_kind(fine), pairs=fine)
+
+
+def find_uri(scan: str) -> str | None:
+    """Return the URI that was scanned, less its symbol's identifier; ``None`` where there is none.
+
+    What it identifies, if anything, ``parse_epc`` says.
+    """
+    text = scan[3:] if scan.startswith(_LINK_CARRIERS) else scan
+    return text if text.lower().startswith(_SCHEMES_READ) else None
 
 
 def identify(scan: ElementString) -> Epc:

@@ -126,6 +126,7 @@ class _Field:
 _GS1_CARRIERS: Final = {
     "]C1": "GS1-128",
     "]d2": "GS1 DataMatrix",
+    "]d8": "GS1 DataMatrix",  # of the rectangular extension (ISO/IEC 21471)
     "]e0": "GS1 DataBar",
     "]J1": "GS1 DotCode",
     "]Q3": "GS1 QR Code",

@@ -15,6 +15,7 @@ from provenance.core.epc import (
     Pairs,
     build_epc,
     canonical_epc,
+    find_uri,
     format_digital_link,
     format_urn,
     identify,
@@ -221,6 +222,16 @@ def test_urn_and_link_lead_back_to_the_same_identifier(
     assert parse_urn(urn) == pairs
     assert parse_digital_link(format_digital_link(pairs)) == pairs
     assert canonical_epc(urn) == format_digital_link(pairs)
+
+
+@pytest.mark.parametrize("carrier", ["", "]Q1", "]d1", "]J0"])
+@pytest.mark.parametrize(
+    "link", ["https://a.example/01/00300010123455/21/1", "HTTP://A/", "urn:epc:id:sscc:030001.4"]
+)
+def test_a_link_is_found_in_a_symbol_that_holds_no_gs1_data(carrier: str, link: str) -> None:
+    assert find_uri(carrier + link) == link
+    assert find_uri("]d2" + link) is None
+    assert find_uri(f"{carrier}0100300010123455") is None
 
 
 @settings(max_examples=100)

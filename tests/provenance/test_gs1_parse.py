@@ -59,6 +59,13 @@ def test_a_carton_shows_its_number_and_count() -> None:
     assert carton.quantity == 12
 
 
+def test_a_rectangular_data_matrix_is_gs1s_as_the_square_one_is() -> None:
+    # What ZXing-C++ draws for a long element string unless it is told to draw a square.
+    data = f"01{GTIN}10A{FNC1}21B"
+    assert parse_scan("]d8" + data) == parse_scan("]d2" + data)
+    assert read_scan("]d8" + data).carrier == "GS1 DataMatrix"
+
+
 @pytest.mark.parametrize(
     ("text", "on", "expected"),
     [
