@@ -19,6 +19,7 @@ from config.env import (
     env_str,
     kept_secret,
 )
+from web.static_headers import static_headers
 
 BASE_DIR = Path(__file__).parents[1]
 THERIAC_HOME = Path(env_str("THERIAC_HOME", str(BASE_DIR / "var"))).absolute()
@@ -193,6 +194,7 @@ STATIC_ROOT = env_str("STATIC_ROOT") or None
 STATICFILES_DIRS = [BASE_DIR / "web" / "static"]
 WHITENOISE_USE_FINDERS = STATIC_ROOT is None
 WHITENOISE_AUTOREFRESH = DEBUG
+WHITENOISE_ADD_HEADERS_FUNCTION = static_headers
 
 # The parsers of ours limit bodies before reading them; Django's own limit is the outer wall.
 DATA_UPLOAD_MAX_MEMORY_SIZE = BODY_SIZE_BYTES_MAX

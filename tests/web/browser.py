@@ -1,7 +1,7 @@
 """A real Chromium for the pages' tests; they skip, with the reason, where there is none."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -39,17 +39,30 @@ def obstacles(page: "Page") -> list[str]:
 
 
 @contextmanager
-def page_of(width: int, *, dark: bool = False) -> "Iterator[Page]":
-    """Yield an empty page of a window of ``width`` pixels, for a reader who wishes it ``dark``."""
+def page_of(
+    width: int,
+    height: int = 800,
+    *,
+    dark: bool = False,
+    arguments: Sequence[str] = (),
+    javascript: bool = True,
+) -> "Iterator[Page]":
+    """Yield an empty page of a window of ``width`` pixels, for a reader who wishes it ``dark``.
+
+    ``arguments`` go to Chromium.
+    """
     from playwright.sync_api import sync_playwright  # noqa: PLC0415 - only the gate has it
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=BROWSER, args=_ARGUMENTS)
+        browser = playwright.chromium.launch(
+            executable_path=BROWSER, args=[*_ARGUMENTS, *arguments]
+        )
         try:
             yield browser.new_page(
-                viewport={"width": width, "height": 800},
+                viewport={"width": width, "height": height},
                 color_scheme="dark" if dark else "light",
                 accept_downloads=True,
+                java_script_enabled=javascript,
             )
         finally:
             browser.close()

@@ -57,7 +57,7 @@ def test_a_scan_is_answered_in_words(maker: Member, browser: Client) -> None:
     maker.record(commission([epc]))
     page = browser.get("/scan/")
     assert b"autofocus" in page.content
-    assert b'class="verdict' not in page.content
+    assert b'class="verdict none"' in page.content
     known = browser.post("/scan/", {"scan": epc, "question": "ship"}).content.decode()
     assert 'class="verdict yes"' in known
     assert "It is yours, and nothing speaks against it." in known
@@ -71,3 +71,18 @@ def test_what_cannot_be_read_is_said_so(browser: Client, scan: str) -> None:
     assert page.status_code == 200
     assert "Not read" in page.content.decode()
     assert "<script>" not in page.content.decode()
+
+
+@pytest.mark.usefixtures("db")
+def test_a_worker_of_the_page_reaches_this_server_only(anyone: Client) -> None:
+    script, style = (anyone.get(f"/static/scan/{name}") for name in ("reader.js", "scan.css"))
+    script.close()
+    style.close()
+    assert script["Content-Security-Policy"] == (
+        "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self';"
+        " base-uri 'none'"
+    )
+    assert "Content-Security-Policy" not in style
+    page = anyone.get("/scan/")["Content-Security-Policy"]
+    assert "worker-src 'self'" in page
+    assert "script-src 'self' 'wasm-unsafe-eval'" in page

@@ -13,6 +13,7 @@ from provenance.core.verdict import Answer, Question
 from provenance.selectors import verdict_for
 
 SCAN_LENGTH_MAX = 8192
+SHOWN_LENGTH_MAX = 80
 # A word and a sign beside the colour: nobody needs to see colours.
 _SIGNS = {Answer.YES: "✓", Answer.NO: "✕", Answer.UNKNOWN: "?"}
 _QUESTIONS = {
@@ -33,8 +34,10 @@ def scan_page(request: HttpRequest) -> HttpResponse:
     chosen = request.POST.get("question", Question.DISPENSE.value)
     context: dict[str, object] = {"questions": _QUESTIONS.items(), "chosen": chosen}
     if request.method == "POST":
+        scan = request.POST.get("scan", "").strip()[:SCAN_LENGTH_MAX]
+        context["shown"] = _shown(scan)
         try:
-            context |= _answered(actor, request.POST.get("scan", ""), chosen)
+            context |= _answered(actor, scan, chosen)
         except ProblemError as problem:
             context["problem"] = problem
     return render(request, "scan/page.html", context)
@@ -43,7 +46,11 @@ def scan_page(request: HttpRequest) -> HttpResponse:
 def _answered(actor: Actor, scan: str, chosen: str) -> dict[str, object]:
     check_scope(actor, Scope.EPCIS_READ)
     question = Question(chosen) if chosen in list(Question) else Question.CHECK
-    scan = scan.strip()[:SCAN_LENGTH_MAX]
     now = timezone.now()  # noqa: TID251 - an interface: the clock enters here
     verdict = verdict_for(actor=actor, scan=scan, question=question, now=now)
     return {"verdict": verdict, "sign": _SIGNS[verdict.answer]}
+
+
+def _shown(scan: str) -> str:
+    """Return the scan for people, who cannot see separators."""
+    return "".join(letter if letter.isprintable() else " " for letter in scan[:SHOWN_LENGTH_MAX])
