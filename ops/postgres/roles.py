@@ -41,6 +41,9 @@ DATABASE_SQL: tuple[LiteralString, ...] = (
     "REVOKE ALL ON SCHEMA system_fn FROM PUBLIC",
     f"GRANT USAGE ON SCHEMA system_fn TO {APP}, {OWNER}",
     "RESET ROLE",
+    # Last: before PostgreSQL 16 the schema above is given away by who owns the database itself,
+    # and the owner's role, which inherits nothing, never could.
+    f"ALTER DATABASE {{database}} OWNER TO {OWNER}",
 )
 
 
@@ -95,9 +98,9 @@ def ensure_database(admin_url: str, name: str) -> None:
         found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name])
         if found.fetchone() is None:
             connection.execute(
-                sql.SQL(
-                    "CREATE DATABASE {} OWNER {} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'"
-                ).format(database, sql.Identifier(OWNER))
+                sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'").format(
+                    database
+                )
             )
     with _connected(admin_url, dbname=name) as connection:
         connection.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
@@ -114,7 +117,7 @@ def setup_sql(database: str) -> str:
     statements = [
         *(f"CREATE ROLE {role} LOGIN NOINHERIT" for role in ROLES),
         f"GRANT {SYSTEM} TO {OWNER} WITH INHERIT FALSE, SET TRUE  -- before 16: without WITH",
-        f"CREATE DATABASE {name} OWNER {OWNER} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'",
+        f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'",
         f"\\connect {name}",
         *(statement.replace("{database}", name) for statement in DATABASE_SQL),
         *(f"\\password {role}" for role in ROLES),

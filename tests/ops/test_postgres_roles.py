@@ -1,5 +1,8 @@
 """The three roles: what each may do, and that making them again changes nothing."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +12,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from psycopg.conninfo import conninfo_to_dict
 
-from ops.postgres import Server, destroy_server, ensure_database, ensure_roles, ensure_server, urls
+from ops.environment import ROOT
+from ops.postgres import (
+    Server,
+    destroy_server,
+    ensure_database,
+    ensure_roles,
+    ensure_server,
+    server,
+    urls,
+)
+from ops.postgres.binaries import Binaries, read_version, system_folders
 from ops.postgres.roles import ROLES, SetupError, role_passwords, setup_sql, url_with
 from ops.setup_db import setup_db
 
@@ -137,17 +150,73 @@ def test_a_role_that_is_a_superuser_is_refused(running: Server) -> None:
     assert "NOBYPASSRLS" in caught.value.remedy
 
 
-def test_an_administrator_that_is_no_superuser_is_enough(tmp_path: Path) -> None:
+@pytest.fixture(params=["the wheel's", "the system's before 16"])
+def hosted(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[str]:
+    """A server, and the URL of a role with CREATEDB and CREATEROLE and nothing else."""
+    if request.param != "the wheel's":
+        found = [
+            Binaries(folder=folder, version=version, wheel=False)
+            for folder in system_folders()
+            if (version := read_version(folder)).startswith("15.")
+        ]
+        if not found:
+            pytest.skip("there is no PostgreSQL 15 on this machine")
+        monkeypatch.setattr(server, "find_binaries", lambda: found[0])
     with ensure_server(tmp_path, profile="test") as one:
         with psycopg.connect(one.admin_url(), autocommit=True) as connection:
             connection.execute("CREATE ROLE hosted LOGIN CREATEDB CREATEROLE PASSWORD 'known'")
-        hosted = url_with(one.admin_url(), database="postgres", user="hosted", password="known")
-        for _ in range(2):
-            ensure_roles(hosted, role_passwords(one.admin_url()))
-            ensure_database(hosted, "hosted")
-        app = urls(one.admin_url(), "hosted")["DATABASE_URL"]
-        assert row_of(app, "SELECT current_database()::text") == ("hosted",)
+        yield url_with(one.admin_url(), database="postgres", user="hosted", password="known")
     destroy_server(tmp_path)
+
+
+def test_an_administrator_that_is_no_superuser_is_enough(
+    hosted: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for _ in range(2):
+        assert setup_db(hosted, database="hosted", only_print=False) == 0
+    lines = capsys.readouterr().out.splitlines()[-3:]
+    found = dict(line.split("=", 1) for line in lines)
+    assert row_of(found["DATABASE_URL"], "SELECT current_database()::text") == ("hosted",)
+    assert row_of(
+        found["DATABASE_OWNER_URL"],
+        "SELECT datdba::regrole::text, (SELECT nspowner::regrole::text FROM pg_namespace"
+        " WHERE nspname = 'public') FROM pg_database WHERE datname = 'hosted'",
+    ) == ("theriac_owner", "theriac_owner")
+
+
+@pytest.mark.slow
+def test_the_tests_run_on_a_server_whose_administrator_is_no_superuser(hosted: str) -> None:
+    done = subprocess.run(
+        [
+            *(
+                sys.executable,
+                "-m",
+                "ops",
+                "test",
+                "--server",
+                "-q",
+                "-n0",
+                "-p",
+                "no:cacheprovider",
+            ),
+            *("tests/foundation/test_idempotency.py", "tests/ledger/test_sequencer.py"),
+        ],
+        cwd=ROOT,
+        env={**os.environ, "DATABASE_OWNER_URL": hosted},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    assert " passed" in done.stdout
+    assert "acts as a superuser" in done.stdout
+    with psycopg.connect(hosted) as connection:
+        left = connection.execute(
+            "SELECT datname FROM pg_database WHERE datname LIKE 'theriac_test_%'"
+        ).fetchall()
+    assert left == []
 
 
 def test_who_may_not_make_roles_is_told(running: Server) -> None:
@@ -179,7 +248,7 @@ def test_setup_db_can_print_the_statements_instead(capsys: pytest.CaptureFixture
     assert setup_db("postgresql://unused", database='a"b', only_print=True) == 0
     printed = capsys.readouterr().out
     assert printed == setup_sql('a"b') + "\n"
-    assert 'CREATE DATABASE "a""b" OWNER theriac_owner' in printed
+    assert 'ALTER DATABASE "a""b" OWNER TO theriac_owner;' in printed
     assert "{database}" not in printed
 
 
