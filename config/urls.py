@@ -22,6 +22,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("verify/", include("web.verify.urls")),
     path("api/v1/", include("ledger.urls")),
     path("api/v1/", include("accounts.urls")),
+    path("api/v1/", include("vault.urls")),
     path("api/v1/", include("provenance.urls")),
     path("api/v1/", include("claims.urls")),
     path("epcis/v2/", include(epcis_urlpatterns)),

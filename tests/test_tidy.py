@@ -78,6 +78,7 @@ NAMED_IN_SETTINGS = {
     "ledger.middleware",
     "foundation.middleware",
     "foundation.parsers",
+    "vault.urls",
     "web.scan.urls",
     "web.urls",
     "web.verify.urls",

@@ -79,7 +79,7 @@ def erasure_propose(
     ``ForbiddenError`` or ``MissingScopeError`` for who may not, ``UnknownSubjectError``,
     ``ErasedError``, ``ErasurePlanError`` or ``ErasureRefusedError``.
     """
-    organisation_id = _eraser(actor)
+    organisation_id = _allowed(actor, ERASERS, Scope.RECORDS_WRITE)
     if reason not in tuple(ErasureReason):
         raise ErasurePlanError(f"the reason is one of {', '.join(ErasureReason)}")
     if category is not None and category not in {spec.category for spec in holder_list()}:
@@ -112,7 +112,7 @@ def erasure_approve(*, actor: Actor, erasure_id: UUID, now: dt.datetime) -> Appr
     key or five minutes after logging in, ``ErasureStateError`` where the person has approved
     already or it is erased, ``ErasureRefusedError`` where the law has come in between.
     """
-    organisation_id = _eraser(actor)
+    organisation_id = _allowed(actor, ERASERS, Scope.RECORDS_WRITE)
     if actor.person_id is None:
         raise ForbiddenError("erasures are approved by people, under keys of their own")
     with acting_as(actor):
@@ -189,15 +189,25 @@ def _erase(*, actor: Actor, row: Erasure, now: dt.datetime) -> Receipt:
     return receipt
 
 
-def _eraser(actor: Actor) -> UUID:
-    """Return the organisation that the actor may erase for.
+def erasure_show(*, actor: Actor, erasure_id: UUID) -> ErasureInfo:
+    """Return how an erasure stands, for who erases and for auditors.
 
-    A person needs the role; a key of the organisation's system needs the scope.
+    Raise ``ForbiddenError`` or ``MissingScopeError`` for who may not, ``NotFoundError``.
+    """
+    _allowed(actor, ERASERS | {Role.AUDITOR}, Scope.RECORDS_READ)
+    with acting_as(actor):
+        return erasure_get(erasure_id)
+
+
+def _allowed(actor: Actor, roles: frozenset[Role], scope: Scope) -> UUID:
+    """Return the organisation that the actor may do this for.
+
+    A person needs one of the roles; a system of the organisation's needs the scope.
     """
     if actor.person_id is None:
-        return organisation_with(actor, Scope.RECORDS_WRITE)
-    if not actor.roles & ERASERS or actor.organisation_id is None:
-        raise ForbiddenError("a privacy officer or an administrator does this")
+        return organisation_with(actor, scope)
+    if not actor.roles & roles or actor.organisation_id is None:
+        raise ForbiddenError(f"it takes one of the roles {', '.join(sorted(roles))}")
     return actor.organisation_id
 
 

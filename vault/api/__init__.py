@@ -1,0 +1,1 @@
+"""Interfaces of the vault over HTTP."""
