@@ -63,6 +63,10 @@ CSRF_TRUSTED_ORIGINS = env_list("CSRF_TRUSTED_ORIGINS")
 # The channel of this deployment: its domain is the first half of the log's origin.
 CHANNEL_DOMAIN = env_str("THERIAC_CHANNEL_DOMAIN", "theriac.example")
 CHANNEL_NAME = env_str("THERIAC_CHANNEL", "main")
+# What stands before relative references in FHIR; consents name organisations below it, for ever.
+FHIR_BASE_URL = env_str("FHIR_BASE_URL", f"https://{CHANNEL_DOMAIN}/fhir/r4/")
+if not FHIR_BASE_URL.endswith("/"):
+    raise SettingError("FHIR_BASE_URL ends with a slash")
 RECEIPT_DEADLINE_S = env_int("THERIAC_RECEIPT_DEADLINE_S", 60, at_least=1)
 SEQUENCER_FLUSH_MS = env_int("THERIAC_SEQUENCER_FLUSH_MS", 50, at_least=1)
 BODY_SIZE_BYTES_MAX = env_int("THERIAC_BODY_SIZE_BYTES_MAX", 8 * 1024 * 1024, at_least=1024)

@@ -10,6 +10,7 @@ from foundation.graphql.view import graphql_endpoint
 from foundation.health import healthz, readyz
 from ledger.urls import log_urlpatterns
 from provenance.urls import epcis_urlpatterns
+from records.urls import fhir_urlpatterns
 from web.console.page import console_page
 
 admin.site.site_header = admin.site.site_title = "Theriac"
@@ -24,8 +25,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/", include("accounts.urls")),
     path("api/v1/", include("vault.urls")),
     path("api/v1/", include("provenance.urls")),
+    path("api/v1/", include("records.urls")),
     path("api/v1/", include("claims.urls")),
     path("epcis/v2/", include(epcis_urlpatterns)),
+    path("fhir/r4/", include(fhir_urlpatterns)),
     path("x12/", include(x12_urlpatterns)),
     path("graphql/", graphql_endpoint(SCHEMA, page=console_page), name="graphql"),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),

@@ -74,6 +74,7 @@ NAMED_IN_SETTINGS = {
     "config.urls",
     "foundation.logs",
     "claims.holders",  # by the app's ready()
+    "records.holders",  # by the app's ready()
     "ledger.health",  # by the app's ready()
     "ledger.middleware",
     "foundation.middleware",
@@ -87,10 +88,6 @@ NAMED_IN_SETTINGS = {
 NOT_CALLED_YET = {
     "provenance.core.event_hash": "the repository of GS1 queries answers with it",
     "records.core.break_glass": "records' services",
-    "records.core.consent": "records' services",
-    "records.core.consent_compile": "records' services",
-    "records.core.disclosure": "records' services",
-    "records.models": "records' tables",
 }
 
 

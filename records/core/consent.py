@@ -6,6 +6,7 @@ same decision and the same bytes of its receipt.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import groupby
 
 from ledger.core.canonical import Json
@@ -13,6 +14,7 @@ from records.core.consent_match import matches_record, matches_request
 from records.core.consent_values import (
     ANY_DATA,
     BTG,
+    CONFIDENTIALITY,
     AccessRequest,
     CompiledConsent,
     DataCriteria,
@@ -27,6 +29,7 @@ from records.core.fhir import RecordIndex
 from records.core.fhir_json import Coding, DateRange
 
 ENGINE = "theriac-consent/1"
+_NORMAL = Coding(system=CONFIDENTIALITY, code="N")
 
 
 def decide(
@@ -96,7 +99,7 @@ def permits_record(decision: Decision, record: RecordIndex) -> bool:
         return False
     if spoken:
         return any(rule.sense is Sense.PERMIT for rule in spoken)
-    fallback = _last_match(decision.default, record)
+    fallback = _last_match(decision.default, _as_normal(record))
     return fallback is not None and fallback.sense is Sense.PERMIT
 
 
@@ -240,6 +243,16 @@ def _last_match(rules: Iterable[ResidualRule], record: RecordIndex) -> ResidualR
         if matches_record(rule.data, record, rule.sense):
             found = rule
     return found
+
+
+def _as_normal(record: RecordIndex) -> RecordIndex:
+    """Return the record as the law's default takes it: what nobody labelled is normal.
+
+    A patient's own rules are stricter: to them an unlabelled record may be of any kind.
+    """
+    if any(label.system == CONFIDENTIALITY for label in record.labels):
+        return record
+    return replace(record, labels=record.labels | {_NORMAL})
 
 
 def _matched(groups: Iterable[tuple[ResidualRule, ...]]) -> tuple[str, ...]:

@@ -23,6 +23,12 @@ MEDIA_TYPES = "urn:ietf:bcp:13"
 ACTIONS = frozenset({"access", "collect", "correct", "disclose", "use"})
 
 TREAT, ETREAT, BTG = (Coding(system=ACT_REASON, code=code) for code in ("TREAT", "ETREAT", "BTG"))
+# Purposes of use that a reading may declare (v3-ActReason, PurposeOfUse).
+_PURPOSES = (
+    "TREAT ETREAT BTG CAREMGT COC HPAYMT HOPERAT HRESCH CLINTRCH PUBHLTH PATRQT FAMRQT HLEGAL"
+    " HACCRED HCOMPL HQUALIMP HSYSADMIN HMARKT HDIRECT"
+)
+PURPOSES = frozenset(_PURPOSES.split())
 # What a purpose is a kind of (v3-ActReason): a denied purpose denies its kinds as well.
 KIND_OF = {
     BTG: frozenset({ETREAT, TREAT}),

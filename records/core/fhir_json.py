@@ -33,13 +33,26 @@ TIME_MAX = dt.datetime.max.replace(tzinfo=dt.UTC)
 
 
 class IssueType(StrEnum):
-    """What kind of fault: codes of http://hl7.org/fhir/issue-type."""
+    """What kind of fault, or of notice: codes of http://hl7.org/fhir/issue-type."""
 
+    INVALID = "invalid"
     STRUCTURE = "structure"
     REQUIRED = "required"
     VALUE = "value"
     CODE_INVALID = "code-invalid"
     TOO_COSTLY = "too-costly"
+    TOO_LONG = "too-long"
+    LOGIN = "login"
+    FORBIDDEN = "forbidden"
+    NOT_SUPPORTED = "not-supported"
+    NOT_FOUND = "not-found"
+    DUPLICATE = "duplicate"
+    CONFLICT = "conflict"
+    PROCESSING = "processing"
+    THROTTLED = "throttled"
+    TRANSIENT = "transient"
+    EXCEPTION = "exception"
+    INFORMATIONAL = "informational"
 
 
 class FhirError(BadInputError):

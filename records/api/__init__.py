@@ -1,0 +1,1 @@
+"""Records over HTTP: FHIR R4, and JSON beside it."""

@@ -1,0 +1,174 @@
+"""What all FHIR addresses share: who may, what a refusal looks like, who asks why."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from http import HTTPStatus
+from secrets import token_bytes
+from typing import Any, ClassVar
+from urllib.parse import parse_qsl
+from uuid import UUID
+
+from django.conf import settings
+from django.http import HttpResponse
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiParameter
+from rest_framework.parsers import BaseParser
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from accounts.authentication import actor_of, requires_scope
+from accounts.core.scopes import Scope
+from foundation.core.json_input import JsonInputError, JsonLimits, parse_json
+from foundation.core.problem import BadInputError, NotFoundError, ProblemError
+from foundation.parsers import OrjsonRenderer
+from foundation.problems import problem_of, problem_response
+from records.core.consent_values import PURPOSES
+from records.core.fhir_json import IssueType
+from records.core.fhir_names import RESOURCE_NAMES
+from records.core.outcome import Issue, SubmissionError, format_outcome, issues_of
+from records.parsers import FhirParser, PlainJsonParser
+from records.services import LIMITS, Asking
+
+MEDIA_TYPE = "application/fhir+json"
+RECEIPT_HEADER = "Theriac-Receipt"
+PURPOSE_HEADER = "Theriac-Purpose"
+CUSTODIAN_HEADER = "Theriac-Custodian"
+IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key", str, OpenApiParameter.HEADER, description="1 to 255 printable characters"
+)
+PURPOSE = OpenApiParameter(
+    PURPOSE_HEADER,
+    str,
+    OpenApiParameter.HEADER,
+    required=True,
+    enum=sorted(PURPOSES),
+    description="The purpose of use, a code of v3-ActReason",
+)
+CUSTODIAN = OpenApiParameter(
+    CUSTODIAN_HEADER,
+    UUID,
+    OpenApiParameter.HEADER,
+    description="The organisation that holds the records, where it is not the caller's",
+)
+seeds = partial(token_bytes, 32)
+
+
+class PurposeError(BadInputError):
+    """The reading declares no purpose of use, or one that is none."""
+
+    slug = "purpose-required"
+    title = "Say what the data is for"
+
+
+class FhirRenderer(OrjsonRenderer):
+    """Answers are FHIR's JSON."""
+
+    media_type = MEDIA_TYPE
+
+
+class FhirView(APIView):
+    """A resource of FHIR: what is refused is an OperationOutcome."""
+
+    parser_classes: Sequence[type[BaseParser]] = (FhirParser, PlainJsonParser)
+    renderer_classes = (FhirRenderer, OrjsonRenderer)
+    reads: ClassVar[type[BasePermission]] = requires_scope(Scope.RECORDS_READ)
+    writes: ClassVar[type[BasePermission]] = requires_scope(Scope.RECORDS_WRITE)
+
+    def get_permissions(self) -> list[BasePermission]:
+        """Return the permission of the method."""
+        safe = self.request.method in {"GET", "HEAD", "OPTIONS"}
+        return [self.reads() if safe else self.writes()]
+
+    def get_exception_handler(self) -> Any:
+        """Return what renders exceptions of these resources."""
+        return _refusal
+
+
+def fhir_response(
+    body: bytes, headers: Mapping[str, str] | None = None, *, status: int = HTTPStatus.OK
+) -> HttpResponse:
+    """Return FHIR's JSON, never to be kept on the way."""
+    return HttpResponse(
+        body,
+        status=status,
+        content_type=f"{MEDIA_TYPE}; charset=utf-8",
+        headers={"Cache-Control": "no-store", **(headers or {})},
+    )
+
+
+def body_of(request: Request) -> bytes:
+    """Return the body as a parser of bytes read it; raise what the framework raises."""
+    data: Any = request.data
+    return bytes(data)
+
+
+def json_of(raw: bytes) -> object:
+    """Return the JSON of a body; raise ``SubmissionError``, which repeats nothing of it."""
+    limits = JsonLimits(
+        size_bytes_max=settings.BODY_SIZE_BYTES_MAX,
+        depth_max=LIMITS.depth_max,
+    )
+    try:
+        value: object = parse_json(raw, limits)
+    except JsonInputError as error:
+        position = error.members.get("position")
+        place = "" if position is None else f" at byte {position}"
+        detail = f"this is no JSON that is read here{place}: see malformed-json"
+        raise SubmissionError([Issue(code=IssueType.STRUCTURE, detail=detail)]) from error
+    return value
+
+
+def type_check(type_: str) -> None:
+    """Raise ``NotFoundError`` for an address that names no type of R4."""
+    if type_ not in RESOURCE_NAMES:
+        raise NotFoundError("R4 has no type of this name")
+
+
+def asking_of(request: Request) -> Asking:
+    """Return who asks whom and why; raise ``PurposeError`` or ``BadInputError``."""
+    actor, purpose = actor_of(request), request.headers.get(PURPOSE_HEADER)
+    if purpose not in PURPOSES:
+        raise PurposeError(
+            f"the header {PURPOSE_HEADER} is one of {', '.join(sorted(PURPOSES))} (v3-ActReason)"
+        )
+    custodian = request.headers.get(CUSTODIAN_HEADER)
+    if custodian is None and actor.organisation_id is None:
+        raise BadInputError(f"the header {CUSTODIAN_HEADER} names who holds the records")
+    try:
+        holder_id = actor.organisation if custodian is None else UUID(custodian)
+    except ValueError:
+        raise BadInputError(f"the header {CUSTODIAN_HEADER} is no UUID") from None
+    return Asking(reader=actor, holder_id=holder_id, purpose=purpose, now=timezone.now())
+
+
+def parameters_of(text: str) -> list[tuple[str, str]]:
+    """Return the names and values of a query; raise ``BadInputError``."""
+    try:
+        return parse_qsl(
+            text,
+            keep_blank_values=True,
+            strict_parsing=bool(text),
+            max_num_fields=50,
+            errors="strict",
+        )
+    except ValueError:
+        raise BadInputError("the parameters cannot be read") from None
+
+
+def _refusal(error: Exception, context: dict[str, Any]) -> HttpResponse | None:  # noqa: ARG001 - theirs
+    problem = problem_of(error)
+    return None if problem is None else outcome_response(problem)
+
+
+def outcome_response(problem: ProblemError) -> HttpResponse:
+    """Return a problem as an OperationOutcome, with the headers that its status asks for."""
+    plain = problem_response(problem)
+    kept = ("Retry-After", "WWW-Authenticate")
+    response = fhir_response(
+        format_outcome(issues_of(problem), slug=problem.slug), status=problem.status
+    )
+    for name in kept:
+        if name in plain:
+            response[name] = plain[name]
+    return response

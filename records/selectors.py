@@ -1,0 +1,43 @@
+"""What records answer to records: rows of facts. Inside ``acting_as`` only.
+
+Nothing here holds what describes a patient; reading that is a service, because it is an entry.
+"""
+
+from collections.abc import Collection
+from uuid import UUID
+
+from django.db import connections
+
+from foundation.tenancy import current_alias
+from records.models import Record
+
+
+def newest_of_subject(
+    *, organisation_id: UUID, subject_id: UUID, types: Collection[str]
+) -> list[Record]:
+    """Return the newest version of each record about a subject, in the order of recording."""
+    rows = Record.objects.filter(
+        organisation_id=organisation_id, subject_id=subject_id, resource_type__in=types
+    )
+    newest = rows.order_by("record_id", "-version").distinct("record_id")
+    return sorted(newest, key=lambda row: row.pk)
+
+
+def newest_of(*, organisation_id: UUID, record_ids: Collection[UUID]) -> dict[UUID, Record]:
+    """Return the newest version of each of these records."""
+    rows = Record.objects.filter(organisation_id=organisation_id, record_id__in=record_ids)
+    newest = rows.order_by("record_id", "-version").distinct("record_id")
+    return {row.record_id: row for row in newest}
+
+
+def head_hold(*, organisation_id: UUID, subject_id: UUID) -> None:
+    """Hold the subject's consents as they are until the transaction ends.
+
+    Whoever changes one waits for this reading, or this waits for the change and then sees it.
+    """
+    with connections[current_alias()].cursor() as cursor:
+        cursor.execute(
+            "SELECT version FROM records_consenthead"
+            " WHERE organisation_id = %s AND subject_id = %s FOR SHARE",
+            [organisation_id, subject_id],
+        )

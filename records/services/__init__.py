@@ -1,0 +1,22 @@
+"""All writes of records, and the reads, which leave an entry."""
+
+from records.keeping import PersonName
+from records.services.deciding import LIMITS, Asking
+from records.services.disclosures import DisclosureInfo, disclosure_feed
+from records.services.intake import Recorded, RecordedVersion, records_submit
+from records.services.reads import Shown, ShownRecord, record_read, record_search
+
+__all__ = [
+    "LIMITS",
+    "Asking",
+    "DisclosureInfo",
+    "PersonName",
+    "Recorded",
+    "RecordedVersion",
+    "Shown",
+    "ShownRecord",
+    "disclosure_feed",
+    "record_read",
+    "record_search",
+    "records_submit",
+]

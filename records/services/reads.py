@@ -1,0 +1,127 @@
+"""Reads: decided by consent, entered, and only then answered, with the bytes as received.
+
+What is missing and what is refused answer alike, and either way the holder enters one
+disclosure: nobody can tell from answer or ledger whether something is there.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from accounts.core.scopes import Scope, organisation_with
+from accounts.selectors import organisation_get
+from foundation.core.problem import ForbiddenError
+from foundation.tenancy import acting_as
+from ledger.core.receipt import Receipt
+from records.core.consent_values import ETREAT
+from records.keeping import PersonName, Seeds, nobody_ensure, records_find, subject_find
+from records.selectors import newest_of, newest_of_subject
+from records.services.deciding import Asking, Opened, Ruling, open_records, rule_on
+from records.services.disclosures import disclosure_write
+
+
+class EmergencyError(ForbiddenError):
+    """An emergency is declared by breaking the glass, not in a header."""
+
+    slug = "break-glass-first"
+    title = "The glass is not broken for this patient"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownRecord:
+    """A record as it was received, with its type, id and version."""
+
+    type: str
+    id: str
+    version: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """What may be shown, how many there are in all, and the receipt of the entry that says so."""
+
+    records: tuple[ShownRecord, ...]
+    total: int
+    receipt: Receipt
+
+
+# Return whom it is about (None: nobody known) and the records asked for.
+_Find = Callable[[], tuple[UUID | None, list[Opened]]]
+
+
+def record_read(*, asking: Asking, type_: str, id_: str, seeds: Seeds) -> Shown:
+    """Return a record by type and id, or nothing where it is missing or not to be shown.
+
+    Raise ``MissingScopeError``, ``NotFoundError`` for a holder that is no member of the channel,
+    or ``EmergencyError``.
+    """
+
+    def find() -> tuple[UUID | None, list[Opened]]:
+        (record_id,) = records_find(actor=asking.holder, names=[(type_, id_)])
+        rows = newest_of(
+            organisation_id=asking.holder_id, record_ids=[] if record_id is None else [record_id]
+        )
+        opened = open_records(asking.holder, list(rows.values()))
+        return (opened[0].row.subject_id if opened else None), opened
+
+    return _answer(asking, find, page=slice(0, 1), seeds=seeds)
+
+
+def record_search(
+    *, asking: Asking, type_: str, person: PersonName, page: slice, seeds: Seeds
+) -> Shown:
+    """Return the records of a type about a person, as far as they may be shown; raises so too."""
+
+    def find() -> tuple[UUID | None, list[Opened]]:
+        subject_id = subject_find(asking.holder, person)
+        if subject_id is None:
+            return None, []
+        rows = newest_of_subject(
+            organisation_id=asking.holder_id, subject_id=subject_id, types=(type_,)
+        )
+        return subject_id, open_records(asking.holder, rows)
+
+    return _answer(asking, find, page=page, seeds=seeds)
+
+
+def reading_check(asking: Asking) -> None:
+    """Raise what ``record_read`` says unless the reader may ask the holder at all."""
+    organisation_with(asking.reader, Scope.RECORDS_READ)
+    with acting_as(asking.reader):
+        organisation_get(asking.holder_id)
+    if asking.purpose == ETREAT.code:
+        raise EmergencyError("break the glass under /api/v1/break-glass, then read as BTG")
+
+
+def _answer(asking: Asking, find: _Find, *, page: slice, seeds: Seeds) -> Shown:
+    reading_check(asking)
+    holder = asking.holder
+    with acting_as(holder):
+        subject_id, found = find()
+        about = subject_id or nobody_ensure(actor=holder, now=asking.now)
+        ruling = rule_on(asking, subject_id=about)
+        shown = _permitted(asking, ruling, found)
+        receipt = disclosure_write(
+            holder=holder,
+            reader=asking.reader,
+            subject_id=about,
+            records=[each.disclosed for each in shown[page]],
+            receipt=ruling.receipt,
+            seeds=seeds,
+            now=asking.now,
+        )
+        return Shown(
+            records=tuple(_shown(each) for each in shown[page]), total=len(shown), receipt=receipt
+        )
+
+
+def _permitted(asking: Asking, ruling: Ruling, found: Sequence[Opened]) -> list[Opened]:
+    del asking
+    return [each for each in found if ruling.permits(each)]
+
+
+def _shown(opened: Opened) -> ShownRecord:
+    index = opened.index
+    assert index.id is not None, "intake saw to it"
+    return ShownRecord(type=index.type, id=index.id, version=opened.row.version, data=opened.data)
