@@ -225,13 +225,21 @@ class MembershipAdmin(ActingAdmin):
             self.delete_model(request, row)
 
 
+def _expiry() -> AdminSplitDateTime:
+    """Return the two fields of an expiry, each with a name of its own for those who hear it."""
+    widget = AdminSplitDateTime()
+    for part, name in zip(widget.widgets, ("Expiry date", "Expiry time, UTC"), strict=True):
+        part.attrs["aria-label"] = name
+    return widget
+
+
 class ApiKeyForm(_ModelForm):
     """A new key; networks one to a line."""
 
     scopes = forms.MultipleChoiceField(choices=SCOPES, widget=forms.CheckboxSelectMultiple)
     networks = forms.CharField(widget=forms.Textarea, required=False)
     expires_at = forms.SplitDateTimeField(
-        required=False, widget=AdminSplitDateTime, label="expires at (UTC)"
+        required=False, widget=_expiry(), label="Expires at (UTC)"
     )
 
     class Meta:

@@ -9,6 +9,9 @@ log_urlpatterns = [
     path("vkey", c2sp.vkey, name="log-vkey"),
     path("tile/<path:path>", c2sp.tile, name="log-tile"),
     re_path("^proof/(?P<entry_id>[0-9a-f]{64})$", c2sp.proof, name="log-proof"),
+    re_path(
+        r"^proof/(?P<entry_id>[0-9a-f]{64})\.tlog-proof$", c2sp.proof_file, name="log-tlog-proof"
+    ),
 ]
 
 urlpatterns = [

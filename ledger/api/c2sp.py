@@ -70,6 +70,16 @@ def proof(request: HttpRequest, channel: str, entry_id: str) -> HttpResponse:
     return response
 
 
+@require_safe
+def proof_file(request: HttpRequest, channel: str, entry_id: str) -> HttpResponse:  # noqa: ARG001
+    """Return C2SP's one-file proof at an address of its own, for whoever cannot send headers."""
+    with acting_as(PUBLIC):
+        log_get(channel)
+    response = HttpResponse(tlog_proof(bytes.fromhex(entry_id)), content_type=TEXT)
+    response["Content-Disposition"] = f'attachment; filename="{entry_id[:16]}.tlog-proof"'
+    return response
+
+
 def _log_and_head(channel: str) -> tuple[LogInfo, Head]:
     log = log_get(channel)
     head = checkpoint_latest(log)
