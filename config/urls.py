@@ -32,7 +32,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("x12/", include(x12_urlpatterns)),
     path("graphql/", graphql_endpoint(SCHEMA, page=console_page), name="graphql"),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
-    path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
+    path(
+        "api/docs/",
+        SpectacularSwaggerSplitView.as_view(url_name="schema", template_name="web/docs.html"),
+        name="docs",
+    ),
     path("log/<slug:channel>/", include(log_urlpatterns)),
     path("healthz", healthz, name="healthz"),
     path("readyz", readyz, name="readyz"),

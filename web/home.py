@@ -18,9 +18,11 @@ def home(request: HttpRequest) -> HttpResponse:
             log = current_log()
         except NoLogError:
             return render(request, "web/home.html", {})
+        head = checkpoint_latest(log)
         context = {
             "log": log,
-            "head": checkpoint_latest(log),
+            "head": head,
+            "root": "" if head is None else head.root_hash.hex(),
             "members": member_list(log),
         }
     return render(request, "web/home.html", context)

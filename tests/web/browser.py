@@ -30,11 +30,15 @@ _ARGUMENTS = [
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
-def obstacles(page: "Page") -> list[str]:
-    """Return what axe finds against WCAG 2.2 AA on a page: rule and element of each."""
+def obstacles(page: "Page", *, without: str = "") -> list[str]:
+    """Return what axe finds against WCAG 2.2 AA on a page: rule and element of each.
+
+    ``without`` selects what others made and we only show.
+    """
     from axe_playwright_python.sync_playwright import Axe  # noqa: PLC0415 - only the gate has it
 
-    found = Axe().run(page, options={"runOnly": WCAG}).response["violations"]
+    context = {"exclude": [[without]]} if without else None
+    found = Axe().run(page, context, options={"runOnly": WCAG}).response["violations"]
     return [f"{rule['id']}: {node['html'][:160]}" for rule in found for node in rule["nodes"]]
 
 

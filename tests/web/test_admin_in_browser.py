@@ -54,7 +54,9 @@ def test_staff_find_their_way_from_the_log_in_to_an_entrys_proof(
 
         def looked_at(name: str) -> None:
             page.screenshot(path=str(tmp_path / f"{name}-{width}-{dark}.png"), full_page=True)
-            found[name] = obstacles(page)
+            # What axe itself does to a page is no fault of the page's.
+            found[name] = [f"says {text}" for text in said] + obstacles(page)
+            said.clear()
             if page.evaluate("document.documentElement.scrollWidth") > width:
                 found[name].append("wider than the window")
 
@@ -81,5 +83,4 @@ def test_staff_find_their_way_from_the_log_in_to_an_entrys_proof(
         page.wait_for_selector("#result[data-verdict=sound]")
         assert entry_id in page.locator("dl.entry").inner_text()
     assert "\n".join(f"{name}: {bad}" for name, bads in found.items() for bad in bads) == ""
-    assert said == []
     assert [url for url in asked if not url.startswith(live_pages)] == []

@@ -582,7 +582,7 @@ const TheriacVerify = (() => {
 
   class Steps {
     constructor(...titles) {
-      this.list = titles.map((title) => ({ title, state: "open", text: "Not checked.", items: [] }));
+      this.list = titles.map((title) => ({ title, state: "open", text: "", items: [] }));
       this.at = 0;
     }
 
@@ -624,7 +624,9 @@ const TheriacVerify = (() => {
     for (const name of ["log", "org", "key"]) {
       need(entry[name] === statement[name], `entry and statement differ in ${name}`);
     }
-    steps.pass(`A path of ${path.length} hashes leads from the entry to the root that was signed.`);
+    const way = path.length ? `A path of ${path.length} hashes leads from the entry to`
+      : "It is alone in its submission: its hash is";
+    steps.pass(`${way} the root that was signed.`);
     // The genesis names the key that it is signed under; every other key was there before.
     let did = index === 1 ? governance.apply(entry, index) : "";
     const key = governance.keyOf(statement, at);
@@ -1005,7 +1007,7 @@ const TheriacVerify = (() => {
   function stepItem(step) {
     const head = element("h3", { text: step.title });
     const item = element("li", { className: step.state }, head, sign(STATES[step.state]));
-    item.append(element("p", { text: step.text }));
+    if (step.text) item.append(element("p", { text: step.text }));
     if (step.items.length) {
       const lines = step.items.map((text) => element("li", { text }));
       const list = element("ul", {}, ...lines);
