@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,15 @@ def env_int(name: str, default: int, *, at_least: int = 0) -> int:
 def env_list(name: str) -> list[str]:
     """Return the comma-separated parts, without empty ones."""
     return [part.strip() for part in env_str(name).split(",") if part.strip()]
+
+
+def env_networks(name: str, default: str = "") -> list[IPv4Network | IPv6Network]:
+    """Return the comma-separated networks in CIDR notation; raise ``SettingError``."""
+    texts = env_list(name) or [part for part in default.split(",") if part]
+    try:
+        return [ip_network(text) for text in texts]
+    except ValueError as error:
+        raise SettingError(f"{name} must hold networks such as 10.0.0.0/8") from error
 
 
 def env_secret(name: str) -> str:

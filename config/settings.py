@@ -15,6 +15,7 @@ from config.env import (
     env_database,
     env_int,
     env_list,
+    env_networks,
     env_secret,
     env_str,
     kept_secret,
@@ -70,6 +71,8 @@ if not FHIR_BASE_URL.endswith("/"):
 RECEIPT_DEADLINE_S = env_int("THERIAC_RECEIPT_DEADLINE_S", 60, at_least=1)
 SEQUENCER_FLUSH_MS = env_int("THERIAC_SEQUENCER_FLUSH_MS", 50, at_least=1)
 BODY_SIZE_BYTES_MAX = env_int("THERIAC_BODY_SIZE_BYTES_MAX", 8 * 1024 * 1024, at_least=1024)
+# Who may ask /metrics without the operator's key.
+METRICS_NETWORKS = env_networks("METRICS_NETWORKS", "127.0.0.0/8,::1/128")
 BROKER_URL = env_secret("BROKER_URL")
 BROKER_QUEUE = env_str("BROKER_QUEUE", "theriac")
 
@@ -100,6 +103,7 @@ INSTALLED_APPS = [
 THIRD_PARTY_TABLES_OF = frozenset({"admin", "auth", "axes", "contenttypes", "sessions"})
 
 MIDDLEWARE = [
+    "foundation.middleware.MetricsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -167,6 +171,8 @@ CSRF_COOKIE_SECURE = PRODUCTION
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_SSL_REDIRECT = PRODUCTION and not env_bool("BEHIND_TLS_PROXY")
+# Probes ask each server itself, without TLS, and are told nothing that is secret.
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
 SECURE_HSTS_SECONDS = 31_536_000 if PRODUCTION else 0
 if env_bool("BEHIND_TLS_PROXY"):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")

@@ -9,6 +9,7 @@ from config.schema import SCHEMA
 from foundation.graphql.view import graphql_endpoint
 from foundation.health import healthz, readyz
 from ledger.urls import log_urlpatterns
+from ops.metrics import metrics
 from provenance.urls import epcis_urlpatterns
 from records.urls import fhir_urlpatterns
 from web.console.page import console_page
@@ -40,4 +41,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("log/<slug:channel>/", include(log_urlpatterns)),
     path("healthz", healthz, name="healthz"),
     path("readyz", readyz, name="readyz"),
+    path("metrics", metrics, name="metrics"),
 ]

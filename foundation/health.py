@@ -7,6 +7,7 @@ from django.db import DatabaseError, connections
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_safe
 
+from foundation.broker import broker_trouble
 from foundation.key_providers import KeyProviderError, key_provider
 from foundation.tenancy import APP_ALIAS, SYSTEM_ALIAS
 
@@ -37,6 +38,7 @@ def readyz(request: HttpRequest) -> JsonResponse:  # noqa: ARG001 - Django's
         "database": _database(APP_ALIAS),
         "database_system": _database(SYSTEM_ALIAS),
         "keys": _keys(),
+        "broker": broker_trouble(),
         **{name: check() for name, check in _CHECKS.items()},
     }
     ready = not any(found.values())
@@ -61,7 +63,7 @@ def _database(alias: str) -> str:
 
 def _keys() -> str:
     try:
-        key_provider()
+        key_provider().check()
     except (KeyProviderError, OSError):
         return "the key provider cannot be used"
     return ""

@@ -45,6 +45,9 @@ class UnwrapError(ValueError):
 class KeyProvider(Protocol):
     """What any back end does; only roots are ever destroyed."""
 
+    def check(self) -> None:
+        """Raise ``KeyProviderError`` or ``OSError`` where the store cannot be used now."""
+
     def signing_key_create(self, name: str) -> bytes:
         """Make an Ed25519 key; return its 32-byte public key. An existing name is refused."""
 
@@ -77,11 +80,15 @@ class FileKeyProvider:
         """Use ``folder``, making it where it is missing; refuse one that others can read."""
         self.folder = folder
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        mode = folder.stat().st_mode & 0o777
+        self.check()
+
+    def check(self) -> None:
+        """Raise ``KeyProviderError`` or ``OSError`` unless the folder is there and closed."""
+        mode = self.folder.stat().st_mode & 0o777
         if mode & 0o077:
             raise KeyProviderError(
                 f"the key folder has mode {mode:o}: others could read it",
-                remedy=f"chmod 700 {folder}",
+                remedy=f"chmod 700 {self.folder}",
             )
 
     def signing_key_create(self, name: str) -> bytes:

@@ -1,5 +1,6 @@
 """The outermost of our own layers: limits before anything is read, problems at the end."""
 
+import time
 from collections.abc import Callable
 
 from django.conf import settings
@@ -13,10 +14,35 @@ from foundation.core.problem import (
     TooLargeError,
     UnsupportedMediaError,
 )
+from foundation.metrics import count_request
 from foundation.problems import problem_of, problem_response, unforeseen_response
 
 # Addresses of programs: they get problem details, people get pages.
-PROGRAM_PATHS = ("/api/", "/epcis/", "/fhir/", "/x12/", "/log/", "/graphql/", "/healthz", "/readyz")
+PROGRAM_PATHS = (
+    *("/api/", "/epcis/", "/fhir/", "/x12/", "/log/", "/graphql/"),
+    *("/healthz", "/readyz", "/metrics"),
+)
+
+
+class MetricsMiddleware:
+    """Count every answer, by the address as the code writes it: no id, no value of anybody's."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        """Keep the next layer."""
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Return the answer of the layers below."""
+        started = time.monotonic()
+        response = self.get_response(request)
+        match = request.resolver_match
+        count_request(
+            method=request.method or "",
+            route=match.route if match else "none",
+            status=response.status_code,
+            seconds=time.monotonic() - started,
+        )
+        return response
 
 
 class ProblemMiddleware:

@@ -53,14 +53,19 @@ class OutboxMessage(models.Model):
     last_error = models.CharField(max_length=100, blank=True)
 
     class Meta:
-        """The relay looks for what is due."""
+        """The relay looks for what is due, the operator for what was given up."""
 
         indexes = [
             models.Index(
                 fields=["not_before"],
                 name="outbox_due",
                 condition=models.Q(done_at=None, failed_at=None),
-            )
+            ),
+            models.Index(
+                fields=["failed_at"],
+                name="outbox_given_up",
+                condition=models.Q(failed_at__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:

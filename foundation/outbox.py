@@ -14,7 +14,7 @@ from typing import Final
 from uuid import UUID
 
 from django.db import connections
-from django.db.models import F, Q
+from django.db.models import Count, F, Min, Q
 
 from foundation.core.actor import SYSTEM, Actor, ActorKind
 from foundation.models import OutboxMessage
@@ -194,3 +194,39 @@ def _back_off(message: OutboxMessage, error: Exception, now: dt.datetime) -> Non
             failed_at=now if message.attempts >= ATTEMPTS_MAX else None,
             last_error=type(error).__name__[:100],
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboxState:
+    """How far a queue is: what is due, since when the oldest is, and what was given up."""
+
+    queue: str
+    due: int
+    oldest_s: float
+    given_up: int
+
+
+def outbox_states(*, now: dt.datetime) -> list[OutboxState]:
+    """Return the state of each queue."""
+    with acting_as(SYSTEM):
+        due = {
+            row["queue"]: row
+            for row in OutboxMessage.objects.filter(**_OPEN, not_before__lte=now)
+            .values("queue")
+            .annotate(count=Count("id"), oldest=Min("not_before"))
+        }
+        given_up = {
+            row["queue"]: row["count"]
+            for row in OutboxMessage.objects.filter(failed_at__isnull=False)
+            .values("queue")
+            .annotate(count=Count("id"))
+        }
+    return [
+        OutboxState(
+            queue=queue,
+            due=due[queue]["count"] if queue in due else 0,
+            oldest_s=(now - due[queue]["oldest"]).total_seconds() if queue in due else 0.0,
+            given_up=given_up.get(queue, 0),
+        )
+        for queue in QUEUES
+    ]

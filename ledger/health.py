@@ -1,14 +1,20 @@
-"""Whether the log does its work: what ``/readyz`` says of it."""
+"""Whether the log does its work: what ``/readyz`` and ``/metrics`` say of it."""
 
 import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 from django.db import DatabaseError
+from django.db.models import Count, Min, Q
 from django.utils import timezone
 
 from foundation.core.actor import SYSTEM
 from foundation.health import readiness_check
+from foundation.metrics import Gauge, metrics_source
 from foundation.tenancy import acting_as
+from ledger.errors import NoLogError
 from ledger.models import LogFreeze, Pending
+from ledger.selectors import checkpoint_latest, current_log
 
 
 @readiness_check("sequencer")
@@ -28,3 +34,83 @@ def sequencer_trouble(*, now: dt.datetime) -> str:
     except DatabaseError:
         return "cannot be asked"
     return ""
+
+
+@readiness_check("checkpoint")
+def checkpoint() -> str:
+    """Return what is in the way of the next checkpoint, before any promise is broken."""
+    return checkpoint_trouble(now=timezone.now())  # noqa: TID251 - the probe reads the clock
+
+
+def checkpoint_trouble(*, now: dt.datetime) -> str:
+    """Return since when none was signed though submissions wait; an empty text where all is well.
+
+    An idle log signs nothing, so the age of its last head alone says nothing. Half of the time
+    that receipts promise is the sign of a sequencer that is gone or behind.
+    """
+    try:
+        state = log_state(now=now)
+    except DatabaseError:
+        return "cannot be asked"
+    if state is None or state.waiting_s * 2 < state.deadline_s:
+        return ""
+    return f"the last one is {state.head_age_s:.0f} s old, and submissions wait"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogState:
+    """How far the sequencer is. Ages are in seconds; nothing waits: 0."""
+
+    size: int
+    head_age_s: float
+    waiting: int
+    waiting_s: float
+    overdue: int
+    deadline_s: float
+    frozen: bool
+
+
+def log_state(*, now: dt.datetime) -> LogState | None:
+    """Return the state of this deployment's log, ``None`` before its genesis."""
+    with acting_as(SYSTEM):
+        try:
+            log = current_log()
+        except NoLogError:
+            return None
+        head = checkpoint_latest(log)
+        found = Pending.objects.filter(log_id=log.id).aggregate(
+            waiting=Count("submission_id"),
+            since=Min("submission__received_at"),
+            deadline=Min("submission__deadline_at"),
+            overdue=Count("submission_id", filter=Q(submission__deadline_at__lt=now)),
+        )
+        frozen = LogFreeze.objects.exists()
+    since = found["since"] or now
+    return LogState(
+        size=head.size if head else 0,
+        head_age_s=(now - head.signed_at).total_seconds() if head else 0.0,
+        waiting=found["waiting"],
+        waiting_s=(now - since).total_seconds(),
+        overdue=found["overdue"],
+        deadline_s=((found["deadline"] or now) - since).total_seconds() or 1.0,
+        frozen=frozen,
+    )
+
+
+GAUGES = {
+    "size": ("theriac_log_size", "Leaves in the newest checkpoint: the sequencer's head."),
+    "head_age_s": ("theriac_checkpoint_age_seconds", "Age of the newest checkpoint."),
+    "waiting": ("theriac_receipts_waiting", "Promised submissions not yet in a checkpoint."),
+    "waiting_s": ("theriac_sequencer_lag_seconds", "How long the oldest of them waits."),
+    "overdue": ("theriac_receipts_overdue", "Promises past their time: each is provable."),
+    "frozen": ("theriac_log_frozen", "1 where stored bytes differ from their hash."),
+}
+
+
+@metrics_source("ledger")
+def gauges() -> Iterator[Gauge]:
+    """Yield how far the log is; nothing before its genesis."""
+    state = log_state(now=timezone.now())  # noqa: TID251 - who looks reads the clock
+    if state is not None:
+        for field, (name, about) in GAUGES.items():
+            yield Gauge(name=name, about=about, value=float(getattr(state, field)))

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -29,6 +30,7 @@ def up(*, port: int) -> int:
     with database_environment(os.environ, home) as environment:
         _migrate(environment, own=has_own_database(os.environ))
         _say(f"http://{HOST}:{port}/  (Ctrl-C stops)")
+        environment["PROMETHEUS_MULTIPROC_DIR"] = str(_counters(home, port))
         running = programs(port) + workers(environment)
         Supervisor(programs=running, environment=environment, folder=ROOT, say=_say).run()
     _say("stopped")
@@ -82,6 +84,14 @@ def check_port(port: int) -> None:
                 f"another program listens on port {port}",
                 remedy=f"stop it, or choose another port: ./theriac up --port {port + 1}",
             ) from error
+
+
+def _counters(home: Path, port: int) -> Path:
+    """Return the folder in which the web server's processes count together, from nought."""
+    folder = home / "metrics" / str(port)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
 
 
 def _migrate(environment: dict[str, str], *, own: bool) -> None:

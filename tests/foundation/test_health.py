@@ -1,5 +1,6 @@
 """Readiness: what is in the way is named, and nothing more."""
 
+from pathlib import Path
 from typing import Self
 
 import pytest
@@ -8,7 +9,7 @@ from django.db import OperationalError
 from django.test import Client
 
 from foundation import health
-from foundation.key_providers import KeyProviderError
+from foundation.key_providers import KeyProviderError, key_provider
 
 
 @pytest.mark.usefixtures("db")
@@ -33,6 +34,7 @@ def test_what_is_in_the_way_is_named(anyone: Client, monkeypatch: pytest.MonkeyP
         "database": "",
         "database_system": "",
         "keys": "the key provider cannot be used",
+        "broker": "",
         "sequencer": "is frozen",
     }
     assert b"secret" not in ready.content
@@ -90,3 +92,34 @@ def test_an_unsafe_database_is_named(
     monkeypatch.setattr(health, "connections", {"default": Cursor(), "system": Cursor()})
     settings.PRODUCTION = production
     assert anyone.get("/readyz").json()["checks"]["database"] == said
+
+
+@pytest.mark.usefixtures("db")
+def test_a_key_store_that_was_taken_away_is_named(
+    anyone: Client, settings: LazySettings, tmp_path: Path
+) -> None:
+    settings.THERIAC_KEY_FOLDER = tmp_path / "keys"
+    key_provider.cache_clear()
+    assert anyone.get("/readyz").status_code == 200
+    (tmp_path / "keys").rename(tmp_path / "elsewhere")
+    assert anyone.get("/readyz").json()["checks"]["keys"] == "the key provider cannot be used"
+    (tmp_path / "elsewhere").rename(tmp_path / "keys")
+    (tmp_path / "keys").chmod(0o750)
+    assert anyone.get("/readyz").json()["checks"]["keys"] == "the key provider cannot be used"
+    key_provider.cache_clear()
+
+
+@pytest.mark.usefixtures("db")
+@pytest.mark.enable_socket
+def test_a_broker_that_is_down_is_named(anyone: Client, settings: LazySettings) -> None:
+    settings.BROKER_URL = "amqp://guest:secret@127.0.0.1:1//"
+    ready = anyone.get("/readyz")
+    assert ready.status_code == 503
+    assert ready.json()["checks"]["broker"] == "cannot be reached"
+    assert b"secret" not in ready.content
+
+
+def test_probes_are_answered_without_tls(anyone: Client, settings: LazySettings) -> None:
+    settings.SECURE_SSL_REDIRECT = True
+    assert anyone.get("/healthz").status_code == 200
+    assert anyone.get("/api/v1/claims").status_code == 301

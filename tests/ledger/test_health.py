@@ -4,6 +4,7 @@ import datetime as dt
 from uuid import uuid4
 
 import pytest
+from django.conf import LazySettings
 from django.db import OperationalError
 
 from foundation.core.actor import SYSTEM
@@ -20,10 +21,14 @@ def test_a_frozen_log_and_a_broken_promise_are_named(fresh_db: Channel) -> None:
     draft = EntryDraft(kind="test.thing.done.v1", id=uuid4(), body={})
     submission_append(actor=fresh_db.operator, entries=[draft], now=NOW)
     assert health.sequencer_trouble(now=NOW) == ""
+    assert health.checkpoint_trouble(now=NOW + dt.timedelta(seconds=29)) == ""
+    said = health.checkpoint_trouble(now=NOW + dt.timedelta(seconds=30))
+    assert said == "the last one is 30 s old, and submissions wait"
     late = NOW + dt.timedelta(seconds=61)
     assert "beyond the deadline" in health.sequencer_trouble(now=late)
     fresh_db.sequence()
     assert health.sequencer_trouble(now=late) == ""
+    assert health.checkpoint_trouble(now=late) == ""  # an idle log signs nothing
     with acting_as(SYSTEM):
         LogFreeze.objects.create(log_id=fresh_db.log.id, reason="a test", frozen_at=NOW)
     assert "frozen" in health.sequencer()
@@ -35,3 +40,14 @@ def test_a_database_that_is_gone_is_named(monkeypatch: pytest.MonkeyPatch) -> No
 
     monkeypatch.setattr(health, "acting_as", refuse)
     assert health.sequencer_trouble(now=NOW) == "cannot be asked"
+    assert health.checkpoint_trouble(now=NOW) == "cannot be asked"
+
+
+def test_before_its_genesis_a_log_is_no_trouble_and_has_no_gauges(
+    fresh_db: Channel, settings: LazySettings
+) -> None:
+    assert fresh_db.log.name != "another"
+    settings.CHANNEL_NAME = "another"
+    assert health.log_state(now=NOW) is None
+    assert health.checkpoint_trouble(now=NOW) == ""
+    assert list(health.gauges()) == []
