@@ -14,13 +14,13 @@ from ops.browser_files import packages, trouble
 from ops.database_checks import check_database
 from ops.environment import ROOT, has_own_database, theriac_home
 from ops.findings import Finding, Status, fail, ok, warn
+from ops.settings_checks import OPEN_TO_OTHERS, check_settings
 
 PYTHON_MIN = (3, 11)
 PYTHON_BELOW = (3, 14)
 GIGABYTE = 1024**3
 SPACE_GB_MIN = 1
 SPACE_GB_WANTED = 5
-OPEN_TO_OTHERS = 0o077
 
 
 def doctor(*, as_json: bool) -> int:
@@ -43,6 +43,7 @@ def find_all(environment: Mapping[str, str], home: Path) -> Iterator[Finding]:
     yield check_packages(ROOT)
     yield check_home(home)
     yield check_space(shutil.disk_usage(existing(home)).free)
+    yield from check_settings(environment)
     yield check_keys(environment, home)
     yield check_browser_files(ROOT)
     yield from check_database(environment, home)
@@ -88,6 +89,12 @@ def check_keys(environment: Mapping[str, str], home: Path) -> Finding:
     if provider == "file" and folder.is_dir() and folder.stat().st_mode & OPEN_TO_OTHERS:
         return fail("keys", f"{folder} is open to other accounts", f"chmod -R go= {folder}")
     if provider == "file" and has_own_database(environment):
+        if not folder.is_absolute() or folder.is_relative_to(home) or not path:
+            return fail(
+                "keys",
+                "with a database of yours the keys need a folder of their own",
+                "THERIAC_KEY_PROVIDER=file:/absolute/folder, outside THERIAC_HOME",
+            )
         return warn(
             "keys",
             "root keys in a file beside a database of yours",

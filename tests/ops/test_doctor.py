@@ -90,6 +90,17 @@ def test_file_keys_beside_an_operators_database_are_told(tmp_path: Path) -> None
     assert doctor.check_keys(environment, tmp_path / "home").status == "warn"
 
 
+@pytest.mark.parametrize("provider", ["", "file", "file:keys", "file:{home}", "file:{home}/keys"])
+def test_development_keys_beside_an_operators_database_fail(tmp_path: Path, provider: str) -> None:
+    environment = {"DATABASE_URL": "x", "THERIAC_KEY_PROVIDER": provider.format(home=tmp_path)}
+    tmp_path.chmod(0o700)
+    found = doctor.check_keys(environment, tmp_path)
+    assert (found.status, found.remedy) == (
+        "fail",
+        "THERIAC_KEY_PROVIDER=file:/absolute/folder, outside THERIAC_HOME",
+    )
+
+
 def test_missing_browser_files_are_told(tmp_path: Path) -> None:
     (tmp_path / "web").mkdir()
     table = {"packages": [{"name": "lib", "version": "1"}], "files": []}
@@ -202,5 +213,6 @@ def test_the_report_fails_only_with_a_failed_check(
 def test_every_check_is_asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(doctor, "check_database", lambda *_: iter([warn("database", "a", "b")]))
     assert list(statuses(doctor.find_all({}, tmp_path))) == [
-        *("python", "packages", "home", "disk", "keys", "browser files", "database"),
+        *("python", "packages", "home", "disk", "settings", "keys"),
+        *("browser files", "database"),
     ]
