@@ -1,5 +1,7 @@
 """Django's registration of the app."""
 
+from importlib import import_module
+
 from django.apps import AppConfig
 
 
@@ -8,3 +10,7 @@ class ProvenanceConfig(AppConfig):
 
     name = "provenance"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Let the vault know what is held of people here."""
+        import_module("provenance.holders")

@@ -17,6 +17,13 @@ class EventIdTakenError(ConflictError):
     title = "Another event has this eventID"
 
 
+class PatientMissingError(UnprocessableError):
+    """A dispensing says more than what was given, and not to whom; ``event_index`` names it."""
+
+    slug = "patient-missing"
+    title = "Whom the dispensing is about is not said"
+
+
 class OverspentError(ConflictError):
     """More would be paid for than was dispensed; ``epc`` names the item."""
 

@@ -29,7 +29,8 @@ class Event(models.Model):
     event_time = models.DateTimeField()
     recorded_at = models.DateTimeField()
     declares_error = models.BooleanField()  # says that the event of the same id was wrong
-    opening_key = models.BinaryField(max_length=HASH_SIZE_BYTES)
+    # A dispensing to a patient has its key in the vault, where it dies with the patient's data.
+    opening_key = models.BinaryField(max_length=HASH_SIZE_BYTES, null=True)
     document = models.BinaryField()
 
     class Meta:
@@ -90,40 +91,77 @@ class ItemException(models.Model):
 
 
 class Dispensing(models.Model):
-    """What a claim line finds: a keyed lookup of prescription and fill, never their text."""
+    """What of a prescription was given from one item; prescription and patient are the vault's.
+
+    ``ref`` names the act, of one item or several, and is what a look-up of prescription and fill
+    finds; how much was given, the event says.
+    """
 
     ledger_role: ClassVar[LedgerRole] = LedgerRole.FACT
 
     organisation_id = models.UUIDField()
     entry_id = models.BinaryField(max_length=HASH_SIZE_BYTES)
     event = models.ForeignKey(Event, models.PROTECT)
-    lookup = models.BinaryField(max_length=HASH_SIZE_BYTES, db_index=True)
+    ref = models.UUIDField(db_index=True)
+    subject_id = models.UUIDField()
+    item_id = models.UUIDField()
     epc = models.CharField(max_length=500)
-    gtin = models.CharField(max_length=14)
-    quantity = models.DecimalField(max_digits=20, decimal_places=6)
+    ndc = models.CharField(max_length=11)
+    unit = models.CharField(max_length=2)  # X12's: UN, ML, GR, F2, ME
     dispensed_on = models.DateField()
+
+    class Meta:
+        """An act gives from an item once."""
+
+        constraints = [
+            models.UniqueConstraint(fields=["entry_id", "epc"], name="dispensing_of_item_once")
+        ]
 
     def __str__(self) -> str:
         """Return the identifier."""
         return self.epc
 
 
-class Spend(models.Model):
-    """So much of an item was paid for by one decision: never more than was dispensed."""
+class Disclosure(models.Model):
+    """That a pharmacy told an insurer of a dispensing: who was told may pay for it."""
 
     ledger_role: ClassVar[LedgerRole] = LedgerRole.FACT
 
     organisation_id = models.UUIDField()
     entry_id = models.BinaryField(max_length=HASH_SIZE_BYTES)
-    epc = models.CharField(max_length=500)
+    dispensing = models.ForeignKey(Dispensing, models.PROTECT, related_name="disclosures")
+    to_organisation_id = models.UUIDField()
+
+    class Meta:
+        """Asked for by whom it was told."""
+
+        indexes = [
+            models.Index(fields=["dispensing", "to_organisation_id"], name="disclosure_to_whom")
+        ]
+
+    def __str__(self) -> str:
+        """Return to whom."""
+        return str(self.to_organisation_id)
+
+
+class Spend(models.Model):
+    """So much of a dispensing was paid for by one decision: never more than was dispensed."""
+
+    ledger_role: ClassVar[LedgerRole] = LedgerRole.FACT
+
+    organisation_id = models.UUIDField()
+    entry_id = models.BinaryField(max_length=HASH_SIZE_BYTES)
+    dispensing = models.ForeignKey(Dispensing, models.PROTECT, related_name="spends")
+    epc = models.CharField(max_length=500, db_index=True)
     claim = models.UUIDField()
+    line = models.PositiveSmallIntegerField()
     quantity = models.DecimalField(max_digits=20, decimal_places=6)
 
     class Meta:
-        """A claim line spends an item once; what is spent is more than nothing."""
+        """A claim line spends a dispensing once; what is spent is more than nothing."""
 
         constraints = [
-            models.UniqueConstraint(fields=["epc", "claim"], name="spend_once"),
+            models.UniqueConstraint(fields=["dispensing", "claim", "line"], name="spend_once"),
             models.CheckConstraint(condition=models.Q(quantity__gt=0), name="spend_positive"),
         ]
 

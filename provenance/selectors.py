@@ -1,9 +1,7 @@
-"""What provenance answers: frozen values, never rows. Verdicts and evidence."""
+"""What provenance answers: frozen values, never rows. Events, exceptions, verdicts."""
 
 import datetime as dt
-from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from uuid import UUID
 
 import orjson
@@ -11,16 +9,15 @@ from django.db import connections
 from django.db.models import QuerySet
 
 from accounts.selectors import organisation_get
-from foundation.core.actor import Actor, ActorKind
+from foundation.core.actor import Actor
 from foundation.core.problem import ForbiddenError, NotFoundError
 from foundation.tenancy import acting_as, current_alias
-from provenance.core.custody_event import Custody, Tier
+from provenance.core.custody_event import Custody
 from provenance.core.epc import Epc, find_uri, identify, parse_epc
 from provenance.core.gs1 import parse_scan
 from provenance.core.verdict import Label, Question, Verdict, label_of, verdict
 from provenance.errors import NoGlnError
-from provenance.lookups import dispensing_lookup
-from provenance.models import Dispensing, Event, EventItem, ItemException
+from provenance.models import Event, EventItem, ItemException
 from provenance.states import parse_state
 
 
@@ -46,20 +43,6 @@ class PackInfo:
     verdict: Verdict
     exceptions: tuple[str, ...]
     events: tuple[EventInfo, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DispensingEvidence:
-    """What an insurer learns of a dispensing: typed facts, never the chain behind them."""
-
-    found: bool
-    quantity: Decimal
-    tier: Tier
-    recalled: bool
-    quarantined: bool
-    expired: bool
-    epcs: tuple[str, ...]
-    entry_ids: tuple[bytes, ...]
 
 
 def item_glimpse(epc: str) -> tuple[Custody, Label]:
@@ -135,38 +118,6 @@ def exception_list(epc: str) -> list[str]:
     return list(found.values_list("exception_class", flat=True))
 
 
-def dispensing_evidence(
-    *,
-    pharmacy_organisation_id: UUID,
-    prescription_number: str,
-    fill: int,
-    gtin: str,
-    on_date: dt.date,
-) -> DispensingEvidence:
-    """Return what was dispensed for a fill, read as the pharmacy in a transaction of its own.
-
-    Events that broke a rule of custody do not count. Tier is the weakest of the items.
-    """
-    pharmacy = Actor(kind=ActorKind.ORGANISATION, organisation_id=pharmacy_organisation_id)
-    lookup = dispensing_lookup(pharmacy_organisation_id, prescription_number, fill)
-    with acting_as(pharmacy):
-        broken = ItemException.objects.values_list("event_id", "epc")
-        rows = [
-            row
-            for row in Dispensing.objects.filter(
-                organisation_id=pharmacy_organisation_id,
-                lookup=lookup,
-                gtin=gtin,
-                dispensed_on__lte=on_date,
-            ).order_by("id")
-            if not broken.filter(event_id=row.event_id, epc=row.epc)
-            .exclude(exception_class="late_event")
-            .exists()
-        ]
-        states = [item_glimpse(row.epc) for row in rows]
-    return _evidence(rows, states)
-
-
 def _scanned(scan: str, today: dt.date) -> tuple[Epc, Label]:
     """Return what a scan names, and what its symbol says; raise ``GS1Error`` or ``EpcError``."""
     uri = find_uri(scan)
@@ -178,24 +129,6 @@ def _scanned(scan: str, today: dt.date) -> tuple[Epc, Label]:
 
 def _events_of(epc: str) -> QuerySet[Event]:
     return Event.objects.filter(id__in=EventItem.objects.filter(epc=epc).values("event_id"))
-
-
-def _evidence(
-    rows: Sequence[Dispensing], states: Sequence[tuple[Custody, Label]]
-) -> DispensingEvidence:
-    return DispensingEvidence(
-        found=bool(rows),
-        quantity=sum((row.quantity for row in rows), Decimal(0)),
-        tier=min((custody.tier for custody, _ in states), default=Tier.T0),
-        recalled=any(custody.recalled for custody, _ in states),
-        quarantined=any(custody.quarantined for custody, _ in states),
-        expired=any(
-            label.expiry_date is not None and row.dispensed_on > label.expiry_date
-            for row, (_, label) in zip(rows, states, strict=True)
-        ),
-        epcs=tuple(row.epc for row in rows),
-        entry_ids=tuple(bytes(row.entry_id) for row in rows),
-    )
 
 
 def _info(row: Event) -> EventInfo:

@@ -46,7 +46,7 @@ class EpcisError(BadInputError):
 
     ``type`` is that of the first. Types are stable: shape, missing, unknown_field, event_type,
     not_built, value, time, word, identifier, class_identifier, instance_identifier, duplicate,
-    quantity, combination, too_many, and those of an identifier that does not check.
+    quantity, combination, too_many, ndc, unit, and those of an identifier that does not check.
     """
 
     slug = "epcis"

@@ -1,12 +1,25 @@
-"""All writes of provenance."""
+"""All writes of provenance, and the reads that leave an entry."""
 
-from provenance.services.capture import Captured, Prescription, Seeds, events_capture
-from provenance.services.spends import serial_spend
+from provenance.services.capture import Captured, events_capture
+from provenance.services.dispensings import Seeds
+from provenance.services.evidence import (
+    DispensingEvidence,
+    DispensingQuery,
+    GivenItem,
+    dispensing_evidence,
+)
+from provenance.services.spends import Amounts, Given, dispensings_hold, serial_spend
 
 __all__ = [
+    "Amounts",
     "Captured",
-    "Prescription",
+    "DispensingEvidence",
+    "DispensingQuery",
+    "Given",
+    "GivenItem",
     "Seeds",
+    "dispensing_evidence",
+    "dispensings_hold",
     "events_capture",
     "serial_spend",
 ]

@@ -1,52 +1,49 @@
 """``events_capture``: a document of events becomes one submission, and its items are folded."""
 
-import dataclasses
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from decimal import Decimal
-from typing import Any, TypeAlias
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 from uuid import UUID
 
 from accounts.core.organisation import OrganisationKind
 from accounts.selectors import OrganisationInfo, organisation_by_gln, organisation_get
 from foundation.core.actor import Actor
 from foundation.core.json_input import JsonLimits, parse_json
-from foundation.core.problem import NotBuiltError, NotFoundError, UnprocessableError
+from foundation.core.problem import NotFoundError, UnprocessableError
 from foundation.tenancy import acting_as
+from ledger.core.canonical import Json
 from ledger.core.commitment import commit
 from ledger.core.entry import EntryDraft
 from ledger.core.receipt import Receipt
 from ledger.core.sealed import SealedSubmission
 from ledger.services import submission_append
-from provenance.core.custody_event import Act, CustodyEvent, act_of
 from provenance.core.custody_view import custody_events
 from provenance.core.epcis import read_document
 from provenance.core.epcis_event import EpcisEvent
 from provenance.core.event_bytes import event_bytes
+from provenance.core.prescription import Prescription, clear_event, dispenses, impersonal
 from provenance.core.verdict import Label
 from provenance.errors import EventIdTakenError, NoGlnError
-from provenance.lookups import dispensing_lookup
 from provenance.models import Dispensing, Event, EventItem
 from provenance.services.capture_sealed import check_nameable, check_parts
+from provenance.services.dispensings import (
+    Kept,
+    Personal,
+    Seeds,
+    check_impersonal,
+    check_same_person,
+    dispensing_rows,
+    dispensings_keep,
+    prescriptions_read,
+)
 from provenance.services.folds import Broken, items_fold, items_lock
 from provenance.states import format_view
-
-Seeds: TypeAlias = Callable[[int], bytes]  # so many random bytes
 
 CAPTURED = "provenance.event.captured.v1"
 # What a commitment to an event is made over, beside its bytes.
 HEADER = b'{"media_type":"application/ld+json"}'
 DOCUMENT_SIZE_BYTES_MAX = 8 * 1024 * 1024
-_DISPENSING_STEPS = frozenset({"dispensing", "retail_selling"})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prescription:
-    """What a dispensing filled: kept as a keyed lookup only."""
-
-    number: str
-    fill: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +62,8 @@ class _New:
     data: bytes
     opening_key: bytes
     entry_uuid: UUID
+    personal: Personal | None = None
+    kept: Kept | None = None
 
 
 def events_capture(
@@ -73,47 +72,40 @@ def events_capture(
     document: bytes,
     seeds: Seeds,
     now: dt.datetime,
-    prescription: Prescription | None = None,
     sealed: SealedSubmission | None = None,
 ) -> Captured:
     """Record the events of an EPCIS 2.0 JSON document; all of them or none.
 
     What breaks a rule of custody is recorded all the same, and named in ``broken``. An event that
-    came before, byte for byte, is not recorded again. ``prescription`` is for a document that
-    dispenses, and says which fill.
+    came before, byte for byte, is not recorded again. What a dispensing says of its patient and
+    prescription goes to the vault; the stored document does not have it.
 
     Raise ``JsonInputError``, ``EpcisError``, ``NoGlnError``, ``EventIdTakenError``,
-    ``NotBuiltError`` (a dispensing that carries more than the thing dispensed; a sealed document
-    with a prescription) or what the ledger raises. With ``sealed``, which ``document`` is of, the
-    client's key signed the entries: ids and opening keys are the client's, and an event that
-    came before is refused.
+    ``PatientMissingError``, ``NotBuiltError`` (a sealed document with a prescription) or what the
+    ledger and the vault raise. With ``sealed``, which ``document`` is of, the client's key signed
+    the entries: ids and opening keys are the client's, and an event that came before is refused.
     """
-    if sealed is not None and prescription is not None:
-        raise NotBuiltError("a dispensing for a prescription is not taken sealed: send it plainly")
     value = parse_json(document, JsonLimits(size_bytes_max=DOCUMENT_SIZE_BYTES_MAX))
     events = read_document(value)
-    for event in events:
-        _check_impersonal(event)
-    if prescription is not None and not any(_dispenses(event) for event in events):
-        raise UnprocessableError("a prescription belongs to a document that dispenses")
+    raw = _raw_events(value)
+    prescriptions = prescriptions_read(events, raw, value["@context"])
     with acting_as(actor):
         me = organisation_get(actor.organisation)
         if me.gln is None:
             raise NoGlnError("ask the operator to record your GLN")
-        ids, new = _new_events(actor, value, events, seeds)
+        ids, new = _new_events(actor, value, list(zip(events, prescriptions, strict=True)), seeds)
         if sealed is not None:
-            check_nameable(events, _raw_events(value))
+            check_impersonal(events, raw)
+            check_nameable(events, raw)
             new = _as_sealed(new, len(events), sealed)
         if not new:
             return Captured(receipt=None, event_ids=ids, broken=())
+        new = _with_kept(actor, new, seeds, now)
         touched = _touched(actor, new)
         items_lock(touched)
         drafts = [_draft(one) for one in new]
         receipt = submission_append(actor=actor, entries=drafts, now=now, sealed=sealed)
-        rows = _store(me, new, receipt, now)
-        if prescription is not None:
-            _store_dispensings(actor, rows, prescription)
-        mine = {row.id for row, _ in rows}
+        mine = _store(me, new, receipt, now)
         broken = tuple(one for one in items_fold(touched) if one.exception.event.sequence in mine)
         return Captured(receipt=receipt, event_ids=ids, broken=broken)
 
@@ -124,7 +116,7 @@ def _as_sealed(new: Sequence[_New], count: int, sealed: SealedSubmission) -> lis
         raise EventIdTakenError("the sealed document holds events that came before: leave them out")
     parts = check_parts(sealed, count)
     return [
-        dataclasses.replace(one, opening_key=part.openings[0], entry_uuid=part.id)
+        replace(one, opening_key=part.openings[0], entry_uuid=part.id)
         for one, part in zip(new, parts, strict=True)
     ]
 
@@ -146,38 +138,60 @@ def document_of(event: bytes) -> bytes:
 
 
 def _new_events(
-    actor: Actor, value: Mapping[str, Any], events: Sequence[EpcisEvent], seeds: Seeds
+    actor: Actor,
+    value: Mapping[str, Any],
+    events: Sequence[tuple[EpcisEvent, Prescription | None]],
+    seeds: Seeds,
 ) -> tuple[tuple[str, ...], list[_New]]:
     """Return the ids of all events, and those that did not come before."""
     ids: list[str] = []
     new: list[_New] = []
-    seen: dict[tuple[str, bool], bytes] = {
+    seen: dict[tuple[str, bool], tuple[bytes, bytes | None]] = {}
+    stored: dict[tuple[str, bool], bytes] = {
         (row.event_id, row.declares_error): bytes(row.document)
         for row in Event.objects.filter(
             organisation_id=actor.organisation,
-            event_id__in=[event.event_id for event in events if event.event_id],
+            event_id__in=[event.event_id for event, _ in events if event.event_id],
         )
     }
-    for event, raw in zip(events, _raw_events(value), strict=True):
+    for (event, prescription), raw in zip(events, _raw_events(value), strict=True):
         event_id = event.event_id or f"urn:uuid:{_uuid(seeds)}"
-        data = event_bytes({**raw, "@context": value["@context"], "eventID": event_id})
+        whole = {**raw, "@context": value["@context"], "eventID": event_id}
+        data = event_bytes(impersonal(whole) if dispenses(event) else whole)
+        sent = None if prescription is None else event_bytes(whole)
         ids.append(event_id)
         key = (event_id, event.error_declaration is not None)
-        before = seen.setdefault(key, data)
-        if before != data:
+        known = seen.setdefault(key, (data, sent))
+        if known != (data, sent) or stored.get(key, data) != data:
             raise EventIdTakenError("send the first event again, or this one under its own id")
-        if before is not data:
+        if known[0] is not data:
+            continue  # it stands in the document twice
+        if key in stored:
+            check_same_person(actor, key, sent)
             continue
+        opening_key = seeds(32)
         new.append(
             _New(
-                event=event,
+                event=clear_event(event) if dispenses(event) else event,
                 event_id=event_id,
                 data=data,
-                opening_key=seeds(32),
+                opening_key=opening_key,
                 entry_uuid=_uuid(seeds),
+                personal=None
+                if prescription is None or sent is None
+                else Personal(prescription=prescription, event=sent, opening_key=opening_key),
             )
         )
     return tuple(ids), new
+
+
+def _with_kept(actor: Actor, new: list[_New], seeds: Seeds, now: dt.datetime) -> list[_New]:
+    """Return the events with what their entries show of the personal parts, kept by now."""
+    parts = [one.personal for one in new if one.personal is not None]
+    if not parts:
+        return new
+    kept = iter(dispensings_keep(actor, parts, seeds=seeds, now=now))
+    return [one if one.personal is None else replace(one, kept=next(kept)) for one in new]
 
 
 def _raw_events(value: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
@@ -193,14 +207,18 @@ def _uuid(seeds: Seeds) -> UUID:
 
 
 def _draft(one: _New) -> EntryDraft:
-    commitment = commit(key=one.opening_key, header=HEADER, data=one.data)
-    return EntryDraft(kind=CAPTURED, id=one.entry_uuid, body={}, commitments=(commitment,))
+    commitments = [commit(key=one.opening_key, header=HEADER, data=one.data)]
+    body: dict[str, Json] = {}
+    if one.kept is not None:
+        commitments.append(one.kept.commitment)
+        body["tag"] = one.kept.tag
+    return EntryDraft(kind=CAPTURED, id=one.entry_uuid, body=body, commitments=tuple(commitments))
 
 
 def _store(
     me: OrganisationInfo, new: Sequence[_New], receipt: Receipt, now: dt.datetime
-) -> list[tuple[Event, dict[str, CustodyEvent]]]:
-    """Write the events and how their items see them; return both."""
+) -> set[int]:
+    """Write the events, how their items see them, and what claims find; return their numbers."""
     assert me.gln is not None
     rows = Event.objects.bulk_create(
         Event(
@@ -214,12 +232,13 @@ def _store(
             event_time=one.event.event_time,
             recorded_at=now,
             declares_error=one.event.error_declaration is not None,
-            opening_key=one.opening_key,
+            opening_key=one.opening_key if one.kept is None else None,
             document=one.data,
         )
         for one, entry_id in zip(new, receipt.entry_ids, strict=True)
     )
-    stored: list[tuple[Event, dict[str, CustodyEvent]]] = []
+    items: list[EventItem] = []
+    dispensings: list[Dispensing] = []
     for row, one in zip(rows, new, strict=True):
         views = custody_events(
             one.event,
@@ -229,47 +248,20 @@ def _store(
             authority=me.kind is OrganisationKind.REGULATOR,
         )
         label = Label(lot=one.event.lot, expiry_date=one.event.expiry_date)
-        EventItem.objects.bulk_create(
+        items += [
             EventItem(event=row, epc=epc, view=format_view(view, label))
             for epc, view in views.items()
-        )
-        stored.append((row, views))
-    return stored
-
-
-def _store_dispensings(
-    actor: Actor,
-    rows: Sequence[tuple[Event, dict[str, CustodyEvent]]],
-    prescription: Prescription,
-) -> None:
-    """Let a claim find what was dispensed by prescription and fill."""
-    lookup = dispensing_lookup(actor.organisation, prescription.number, prescription.fill)
-    Dispensing.objects.bulk_create(
-        Dispensing(
-            organisation_id=actor.organisation,
-            entry_id=row.entry_id,
-            event=row,
-            lookup=lookup,
-            epc=epc,
-            gtin=_gtin(epc),
-            quantity=view.quantity or Decimal(1),
-            dispensed_on=view.event_time.date(),
-        )
-        for row, views in rows
-        for epc, view in views.items()
-        if act_of(view) is Act.DISPENSE
-    )
-
-
-def _gtin(epc: str) -> str:
-    """Return the GTIN of a canonical identifier of a serialised pack, else nothing."""
-    _, found, rest = epc.partition("/01/")
-    return rest[:14] if found else ""
+        ]
+        if one.kept is not None:
+            dispensings += dispensing_rows(row, one.event, views, one.kept)
+    EventItem.objects.bulk_create(items)
+    Dispensing.objects.bulk_create(dispensings)
+    return {row.id for row in rows}
 
 
 def _parties(event: EpcisEvent, me: UUID) -> list[UUID]:
     """Return the other members that the event names: what they may see is this event."""
-    if _dispenses(event):
+    if dispenses(event):
         return []
     found = set()
     for gln in {party.id.gln for party in (*event.sources, *event.destinations)} - {None}:
@@ -294,18 +286,3 @@ def _touched(actor: Actor, new: Sequence[_New]) -> set[str]:
 def _epcs(event: EpcisEvent) -> set[str]:
     things = (*event.epcs, *event.child_epcs, *([event.parent] if event.parent else []))
     return {thing.uri for thing in things}
-
-
-def _dispenses(event: EpcisEvent) -> bool:
-    return event.biz_step in _DISPENSING_STEPS
-
-
-def _check_impersonal(event: EpcisEvent) -> None:
-    """Refuse a dispensing with fields that can name a patient or a prescription."""
-    if _dispenses(event) and (
-        event.extensions or event.biz_transactions or event.sources or event.destinations
-    ):
-        raise NotBuiltError(
-            "a dispensing is taken with the thing dispensed and its quantity only: leave out"
-            " business transactions, sources, destinations and fields of your own"
-        )

@@ -70,23 +70,30 @@ def items_fold(epcs: Collection[str]) -> list[Broken]:
     ]
 
 
+def events_of(
+    views: Iterable[tuple[str, int, str, str]],
+) -> dict[str, list[tuple[CustodyEvent, Label]]]:
+    """Return each item's events, with what was recorded of its label.
+
+    A view is an EPC, its event's number and entry id, and what the item sees, as JSON.
+    """
+    found: dict[str, list[tuple[CustodyEvent, Label]]] = defaultdict(list)
+    for epc, sequence, entry_id, text in views:
+        found[epc].append(parse_view(orjson.loads(text), entry_id=entry_id, sequence=sequence))
+    return found
+
+
 def fold_views(
     epcs: Iterable[str], views: Iterable[tuple[str, int, str, str]]
 ) -> dict[str, Folded]:
-    """Return each item's state from (epc, sequence, entry id, view as JSON), by item in order."""
-    events: dict[str, list[CustodyEvent]] = defaultdict(list)
-    labels: dict[tuple[str, str], Label] = {}
-    for epc, sequence, entry_id, text in views:
-        event, label = parse_view(orjson.loads(text), entry_id=entry_id, sequence=sequence)
-        events[epc].append(event)
-        labels[epc, entry_id] = label
-    folded = {}
+    """Return each item's state from such views, by item in order."""
+    events, folded = events_of(views), {}
     for epc in sorted(epcs):
-        custody, exceptions = fold_custody(events[epc])
-        made = custody.entry_of(Act.COMMISSION) or ""
+        custody, exceptions = fold_custody(event for event, _ in events[epc])
+        made = custody.entry_of(Act.COMMISSION)
         folded[epc] = Folded(
             custody=custody,
-            label=labels.get((epc, made), Label()),
+            label=next((label for event, label in events[epc] if event.entry_id == made), Label()),
             exceptions=tuple(exceptions),
         )
     return folded

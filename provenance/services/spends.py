@@ -1,6 +1,9 @@
-"""What was paid for: never more of an item than was dispensed, whoever pays."""
+"""What was paid for: never more of a dispensing than was given, whoever pays."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
+from typing import TypeAlias
 from uuid import UUID
 
 from django.db import connections
@@ -9,19 +12,55 @@ from foundation.core.actor import Actor
 from foundation.tenancy import acting_as, current_alias
 from provenance.errors import OverspentError
 
+# A dispensing from one item: the id of its event's entry, and the item.
+Given: TypeAlias = tuple[bytes, str]
 
-def serial_spend(
-    *, actor: Actor, epc: str, quantity: Decimal, claim: UUID, entry_id: bytes
-) -> None:
-    """Record in the caller's transaction that ``claim`` pays for so many units of an item.
 
-    ``entry_id`` is the decision's entry, submitted in the same transaction. Raise
-    ``OverspentError`` where less was dispensed and is not paid for yet; an ``IntegrityError``
-    says that the claim pays for the item already.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Amounts:
+    """How much was given, and how much of it nobody has paid for; both 0 if it does not count."""
+
+    given: Decimal
+    remaining: Decimal
+
+
+def dispensings_hold(*, actor: Actor, wanted: Sequence[Given]) -> Mapping[Given, Amounts]:
+    """Return what is left of these dispensings, and hold them until the transaction ends.
+
+    Whoever would pay for them meanwhile waits, so that what is read here can be spent here. Only
+    dispensings that the acting organisation was told of are answered.
     """
     with acting_as(actor), connections[current_alias()].cursor() as cursor:
         cursor.execute(
-            "SELECT system_fn.provenance_spend(%s, %s, %s, %s)", [epc, quantity, claim, entry_id]
+            "SELECT entry_id, epc, given, remaining"
+            " FROM system_fn.provenance_amounts_told(%s::bytea[], %s::text[])",
+            [[entry_id for entry_id, _ in wanted], [epc for _, epc in wanted]],
+        )
+        return {
+            (bytes(entry_id), epc): Amounts(given=given, remaining=remaining)
+            for entry_id, epc, given, remaining in cursor.fetchall()
+        }
+
+
+def serial_spend(
+    *,
+    actor: Actor,
+    given: Given,
+    quantity: Decimal,
+    claim: UUID,
+    line: int,
+    entry_id: bytes,
+) -> None:
+    """Record in the caller's transaction that a claim line pays for so much of a dispensing.
+
+    ``entry_id`` is the decision's entry, submitted in the same transaction. Raise
+    ``OverspentError`` where the payer was not told of it, less was given, or it is paid for; an
+    ``IntegrityError`` says that the line pays for it already.
+    """
+    with acting_as(actor), connections[current_alias()].cursor() as cursor:
+        cursor.execute(
+            "SELECT system_fn.provenance_spend(%s, %s, %s, %s, %s, %s)",
+            [entry_id, *given, quantity, claim, line],
         )
         if not cursor.fetchone()[0]:
-            raise OverspentError("less of it was dispensed, or it is paid for", epc=epc)
+            raise OverspentError("less of it was given, or it is paid for", epc=given[1])

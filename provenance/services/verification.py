@@ -2,7 +2,8 @@
 
 Read under ``system``, which writes none of it, from the bottom up: an event's entry commits to
 its document, the document gives how each item sees the event, and all these views together give
-the item's state and the rules that were broken.
+the item's state and the rules that were broken. A dispensing to a patient has its commitment's
+key in the vault of its pharmacy; once the patient is erased, its entry opens for nobody.
 """
 
 from collections import defaultdict
@@ -15,7 +16,7 @@ from django.db import connections
 
 from accounts.core.organisation import OrganisationKind
 from accounts.selectors import organisation_get
-from foundation.core.actor import SYSTEM
+from foundation.core.actor import SYSTEM, Actor, ActorKind
 from foundation.core.json_input import JsonLimits, parse_json
 from foundation.core.problem import NotFoundError, ProblemError
 from foundation.tenancy import acting_as, current_alias
@@ -25,10 +26,12 @@ from ledger.selectors import entry_get
 from provenance.core.custody_view import custody_events
 from provenance.core.epcis import read_event
 from provenance.core.verdict import Label
-from provenance.models import Event, EventItem, ItemException, ItemState
+from provenance.models import Dispensing, Event, EventItem, ItemException, ItemState
 from provenance.services.capture import CAPTURED, DOCUMENT_SIZE_BYTES_MAX, HEADER
 from provenance.services.folds import Folded, exception_row, fold_views
 from provenance.states import format_state, format_view
+from vault.errors import UnknownItemError, UnknownSubjectError, UnreadableItemError
+from vault.services import personal_get
 
 BATCH: Final = 200
 
@@ -70,8 +73,7 @@ def custody_verify() -> CustodyVerdict:
 def _walk(check: Callable[[Any], _Checked], start: Any) -> tuple[int, CustodyFault | None]:
     place, count, fault = start, 0, None
     while place is not None and fault is None:
-        with acting_as(SYSTEM):
-            place, found, fault = check(place)
+        place, found, fault = check(place)
         count += found
     return count, fault
 
@@ -88,30 +90,55 @@ def _stateless() -> CustodyFault | None:
 
 
 def _check_events(after: int) -> _Checked:
-    rows = list(Event.objects.filter(id__gt=after).order_by("id")[:BATCH])
-    views: dict[int, dict[str, object]] = defaultdict(dict)
-    for item in EventItem.objects.filter(event_id__in=[row.id for row in rows]):
-        views[item.event_id][item.epc] = item.view
-    faults = (
-        CustodyFault(item=row.event_id, what=what)
+    with acting_as(SYSTEM):
+        rows = list(Event.objects.filter(id__gt=after).order_by("id")[:BATCH])
+        ids = [row.id for row in rows]
+        views: dict[int, dict[str, object]] = defaultdict(dict)
+        for item in EventItem.objects.filter(event_id__in=ids):
+            views[item.event_id][item.epc] = item.view
+        in_vaults = {each.event_id: each for each in Dispensing.objects.filter(event_id__in=ids)}
+    keys = {
+        row.id: bytes(row.opening_key) if row.opening_key else _vault_key(in_vaults.get(row.id))
         for row in rows
-        for what in _event_faults(row, views[row.id])
-    )
-    return (rows[-1].id if len(rows) == BATCH else None), len(rows), next(faults, None)
+    }
+    with acting_as(SYSTEM):
+        faults = (
+            CustodyFault(item=row.event_id, what=what)
+            for row in rows
+            for what in _event_faults(row, keys[row.id], views[row.id])
+        )
+        return (ids[-1] if len(ids) == BATCH else None), len(ids), next(faults, None)
 
 
-def _event_faults(row: Event, views: dict[str, object]) -> Iterator[str]:
+def _vault_key(row: Dispensing | None) -> bytes | None:
+    """Return the key of a dispensing's commitment; ``None`` for what was erased since.
+
+    An event whose key is nowhere gets one that opens nothing.
+    """
+    if row is None:
+        return bytes(32)
+    pharmacy = Actor(kind=ActorKind.ORGANISATION, organisation_id=row.organisation_id)
+    try:
+        with acting_as(pharmacy):
+            item = orjson.loads(personal_get(actor=pharmacy, item_id=row.item_id))
+    except (UnknownItemError, UnreadableItemError, UnknownSubjectError):
+        return None
+    return bytes.fromhex(item["opening_key"])
+
+
+def _event_faults(row: Event, key: bytes | None, views: dict[str, object]) -> Iterator[str]:
     """Yield what of an event is not as its document or its entry says."""
     try:
         entry = parse_entry(entry_get(bytes(row.entry_id)).content)
         if (entry.kind, entry.organisation_id) != (CAPTURED, row.organisation_id):
             yield "its entry is another's, or of another kind"
-        check_commitment(
-            commitment=next(iter(entry.commitments), b""),
-            key=bytes(row.opening_key),
-            header=HEADER,
-            data=bytes(row.document),
-        )
+        if key is not None:
+            check_commitment(
+                commitment=next(iter(entry.commitments), b""),
+                key=key,
+                header=HEADER,
+                data=bytes(row.document),
+            )
     except (CommitmentError, ProblemError):
         yield "its entry does not commit to its document"
     if not _same_views(row, views):
@@ -140,7 +167,8 @@ def _same_views(row: Event, views: dict[str, object]) -> bool:
 
 
 def _check_items(after: str) -> _Checked:
-    with connections[current_alias()].cursor() as cursor:
+    broken: dict[str, list[dict[str, object]]] = defaultdict(list)
+    with acting_as(SYSTEM), connections[current_alias()].cursor() as cursor:
         cursor.execute(
             "SELECT epc, custody::text, dispensed FROM provenance_itemstate WHERE epc > %s"
             " ORDER BY epc LIMIT %s FOR SHARE",
@@ -154,11 +182,10 @@ def _check_items(after: str) -> _Checked:
             [epcs],
         )
         folded = fold_views(epcs, cursor.fetchall())
-    broken: dict[str, list[dict[str, object]]] = defaultdict(list)
-    for row in ItemException.objects.filter(epc__in=epcs).order_by("id"):
-        broken[row.epc].append(
-            {"event": row.event_id, "class": row.exception_class, "detail": row.detail}
-        )
+        for row in ItemException.objects.filter(epc__in=epcs).order_by("id"):
+            broken[row.epc].append(
+                {"event": row.event_id, "class": row.exception_class, "detail": row.detail}
+            )
     faults = (
         CustodyFault(item=epc, what=what)
         for epc, text, dispensed in states

@@ -2,22 +2,18 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from decimal import Decimal
 from functools import partial
 from threading import Barrier
-from uuid import UUID, uuid4
+from typing import TypeVar
 
 import pytest
 from django.db import connections
 
 from foundation.tenancy import acting_as
-from ledger.core.entry import EntryDraft
-from ledger.services import submission_append
 from provenance.core.verdict import Answer, Question
-from provenance.errors import OverspentError
 from provenance.selectors import event_get, exception_list
-from provenance.services import Captured, serial_spend
-from tests.conftest import NOW, Channel
+from provenance.services import Captured
+from tests.conftest import Channel
 from tests.provenance.world import (
     Member,
     commission,
@@ -50,11 +46,14 @@ def classes(captured: Captured) -> list[str]:
     return [one.exception.class_.value for one in captured.broken]
 
 
-def at_once(acts: list[Callable[[], Captured]]) -> list[Captured]:
+T = TypeVar("T")
+
+
+def at_once(acts: list[Callable[[], T]]) -> list[T]:
     """Do all of this in the same moment, each on a connection of its own."""
     barrier = Barrier(len(acts))
 
-    def one(act: Callable[[], Captured]) -> Captured:
+    def one(act: Callable[[], T]) -> T:
         try:
             barrier.wait(timeout=60)
             return act()
@@ -136,28 +135,3 @@ def test_a_bottle_filled_from_by_many_at_once_gives_no_more_than_it_held(
     done = at_once([lambda: pharmacy.record(dispense(epc, 5, 30)) for _ in range(6)])
     assert sorted(map(classes, done)) == [[]] * 3 + [["balance_exceeded"]] * 3
     assert custody_of(epc)[0].dispensed == 90
-
-
-def spend(payer: Member, epc: str, quantity: int, claim: UUID) -> None:
-    with acting_as(payer.actor):
-        entry = EntryDraft(kind="test.claim.paid.v1", id=uuid4(), body={})
-        receipt = submission_append(actor=payer.actor, entries=[entry], now=NOW)
-        serial_spend(
-            actor=payer.actor,
-            epc=epc,
-            quantity=Decimal(quantity),
-            claim=claim,
-            entry_id=receipt.entry_ids[0],
-        )
-
-
-def test_no_more_is_paid_for_than_was_dispensed(
-    channel: Channel, maker: Member, pharmacy: Member
-) -> None:
-    insurer, other, (epc,) = member(channel, "insurer"), member(channel, "insurer"), packs(1)
-    in_stock(maker, pharmacy, [epc], content=100)
-    pharmacy.record(dispense(epc, 3, 30))
-    spend(insurer, epc, 20, uuid4())
-    with pytest.raises(OverspentError):
-        spend(other, epc, 11, uuid4())
-    spend(other, epc, 10, uuid4())

@@ -16,12 +16,14 @@ from provenance.core.custody_event import Custody
 from provenance.core.verdict import Label, Question, Verdict
 from provenance.models import ItemState
 from provenance.selectors import verdict_for
-from provenance.services import Captured, Prescription, events_capture
+from provenance.services import Captured, events_capture
 from provenance.states import parse_state
 from tests.conftest import NOW, Channel, organisation_actor
 from tests.provenance.epcis_samples import document
 
 GTIN = "00300010123455"
+NDC = "0001-0123-45"
+NDC_11 = "00001012345"
 _NUMBERS = count(int.from_bytes(os.urandom(3)))
 
 
@@ -32,13 +34,12 @@ class Member:
     actor: Actor
     gln: str
 
-    def record(self, *events: dict[str, Any], prescription: Prescription | None = None) -> Captured:
+    def record(self, *events: dict[str, Any]) -> Captured:
         return events_capture(
             actor=self.actor,
             document=orjson.dumps(document(*events), default=str),
             seeds=os.urandom,
             now=NOW,
-            prescription=prescription,
         )
 
     def ask(self, epc: str, question: Question) -> Verdict:
@@ -108,6 +109,17 @@ def dispense(epc: str, minute: int, quantity: int | None = None) -> dict[str, An
     return event(
         "dispensing", [epc], minute, quantityList=amounts, disposition="partially_dispensed"
     )
+
+
+def fill(
+    epc: str, minute: int, quantity: int | None = None, *, number: str = "RX1", **more: Any
+) -> dict[str, Any]:
+    """Return a dispensing for a prescription of a patient; ``more`` changes its members."""
+    given = dispense(epc, minute, quantity)
+    given.pop("disposition", None)
+    patient = {"system": "urn:mrn", "value": "M-1"}
+    prescription = {"number": number, "fill": 0, "ndc": NDC, "patient": patient, **more}
+    return {**given, "theriac:prescription": prescription}
 
 
 def custody_of(epc: str) -> tuple[Custody, Label]:

@@ -1,0 +1,187 @@
+"""Dispensings over HTTP: as an EPCIS event, and as a scan with a prescription."""
+
+from typing import Any
+
+import orjson
+import pytest
+from django.test import Client
+
+from foundation.models import IdempotencyRecord
+from foundation.tenancy import acting_as
+from provenance.models import Dispensing, Event
+from provenance.selectors import event_list
+from tests.conftest import Channel
+from tests.provenance.epcis_samples import CONTEXT
+from tests.provenance.test_epcis_rest import caller
+from tests.provenance.test_exactly_once import in_stock
+from tests.provenance.world import GTIN, NDC, Member, fill, member, packs
+
+CANARY = "Zqxwvcanary"
+
+
+@pytest.fixture
+def maker(channel: Channel) -> Member:
+    return member(channel, "manufacturer")
+
+
+@pytest.fixture
+def pharmacy(channel: Channel) -> Member:
+    return member(channel, "pharmacy")
+
+
+def told(epc: str, **changes: Any) -> dict[str, Any]:
+    prescription = {
+        "number": f"N{CANARY}",
+        "fill": 0,
+        "ndc": NDC,
+        "patient": {"system": "urn:mrn", "value": CANARY},
+    }
+    scan = f"]d201{GTIN}21{epc.rpartition('/')[2]}"
+    return {"scan": scan, "prescription": prescription, **changes}
+
+
+def give(client: Client, body: object, media_type: str = "application/json") -> Any:
+    raw = body if isinstance(body, bytes) else orjson.dumps(body)
+    return client.post("/api/v1/dispensings", raw, content_type=media_type)
+
+
+def test_a_scan_and_a_prescription_are_a_dispensing(maker: Member, pharmacy: Member) -> None:
+    (epc,) = packs(1)
+    in_stock(maker, pharmacy, [epc], content=100)
+    till = caller(pharmacy, "epcis:read", "epcis:write")
+    body = told(epc, quantity=30, dispensed_at="2026-11-24T21:30:00-05:00")
+    made = give(till, body)
+    assert made.status_code == 201, made.content
+    answer = made.json()
+    assert (answer["exceptions"], len(answer["entry_ids"])) == ([], 1)
+    again = give(till, body)
+    assert (again.content, again["Theriac-Receipt"]) == (made.content, made["Theriac-Receipt"])
+    with acting_as(pharmacy.actor):
+        (row,) = Dispensing.objects.all()
+        kept = [bytes(each.body) for each in IdempotencyRecord.objects.all()]
+    assert (row.epc, row.unit, str(row.dispensed_on)) == (epc, "UN", "2026-11-24")
+    assert not any(CANARY.encode() in each for each in kept)
+    seen = till.get("/epcis/v2/events").content
+    assert CANARY.encode() not in seen
+    assert b"prescription" not in seen
+
+
+def test_a_dispensing_too_many_is_recorded_and_says_so(maker: Member, pharmacy: Member) -> None:
+    (epc,) = packs(1)
+    in_stock(maker, pharmacy, [epc])
+    till = caller(pharmacy, "epcis:write")
+    assert give(till, told(epc)).json()["exceptions"] == []
+    second = give(till, told(epc, event_id="urn:uuid:2a6f8f0e-0000-4000-8000-000000000002"))
+    (broken,) = second.json()["exceptions"]
+    assert (second.status_code, broken["class"]) == (201, "balance_exceeded")
+    assert broken["next_step"]
+    # The same event under another key is not recorded again.
+    again = told(epc, event_id="urn:uuid:2a6f8f0e-0000-4000-8000-000000000002")
+    repeated = till.post(
+        "/api/v1/dispensings",
+        orjson.dumps({**again, "dispensed_at": "2026-11-24T09:00:00Z"}),
+        content_type="application/json",
+        headers={"Idempotency-Key": "another"},
+    )
+    assert repeated.status_code == 409
+
+
+def test_units_are_said_as_claims_say_them(maker: Member, pharmacy: Member) -> None:
+    (epc,) = packs(1)
+    in_stock(maker, pharmacy, [epc], content=100)
+    till = caller(pharmacy, "epcis:write")
+    raw = orjson.dumps(told(epc, unit="ML", quantity=2)).replace(b'"quantity":2', b'"quantity":2.5')
+    assert give(till, raw).status_code == 201
+    with acting_as(pharmacy.actor):
+        assert Dispensing.objects.get().unit == "ML"
+        document = bytes(
+            Event.objects.get(
+                organisation_id=pharmacy.actor.organisation, biz_step="dispensing"
+            ).document
+        )
+    (amount,) = orjson.loads(document)["quantityList"]
+    assert (amount["quantity"], amount["uom"]) == (2.5, "MLT")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"scan": ""},
+        {"scan": 7},
+        {"scan": "nothing"},
+        {"scan": f"01{GTIN}"},
+        {"scan": "https://id.gs1.org/00/403000112345678901"},
+        {"quantity": 0},
+        {"quantity": -1},
+        {"quantity": True},
+        {"quantity": "30"},
+        {"quantity": 1, "unit": "KG"},
+        {"unit": "ML"},
+        {"unit": []},
+        {"dispensed_at": "yesterday"},
+        {"dispensed_at": 7},
+        {"dispensed_at": "2026-11-24T09:00:00"},
+        {"event_id": 7},
+        {"prescription": {}},
+        {"prescription": None},
+        {"prescription": "RX1"},
+        {"more": 1},
+    ],
+)
+def test_what_is_no_dispensing_is_refused_and_leaves_nothing(
+    pharmacy: Member, changes: dict[str, Any]
+) -> None:
+    (epc,) = packs(1)
+    refused = give(caller(pharmacy, "epcis:write"), told(epc, **changes))
+    assert refused.status_code in {400, 422}, refused.content
+    assert refused["Content-Type"] == "application/problem+json"
+    assert CANARY.encode() not in refused.content
+    with acting_as(pharmacy.actor):
+        assert event_list() == []
+
+
+@pytest.mark.parametrize("body", [b" ", b"{", b"[]", b"7", b'{"a":1,"a":2}', b"[" * 5000, b"\xff"])
+def test_a_body_that_cannot_be_read_is_refused(pharmacy: Member, body: bytes) -> None:
+    assert give(caller(pharmacy, "epcis:write"), body).status_code == 400
+
+
+def test_only_who_records_events_dispenses(pharmacy: Member) -> None:
+    (epc,) = packs(1)
+    assert give(caller(pharmacy, "epcis:read"), told(epc)).status_code == 403
+    assert give(Client(), told(epc)).status_code == 401
+    assert give(caller(pharmacy, "epcis:write"), told(epc), "text/plain").status_code == 415
+    with acting_as(pharmacy.actor):
+        assert event_list() == []
+
+
+def test_an_epcis_client_names_the_prescription_in_the_event(
+    maker: Member, pharmacy: Member
+) -> None:
+    (epc,) = packs(1)
+    in_stock(maker, pharmacy, [epc])
+    client = caller(pharmacy, "epcis:read", "epcis:write")
+    sent = {"@context": [CONTEXT, {"theriac": "urn:theriac:epcis:"}], **fill(epc, 3)}
+    made = client.post("/epcis/v2/events", orjson.dumps(sent), content_type="application/json")
+    assert made.status_code == 201, made.content
+    read = orjson.loads(client.get(made["Location"]).content)
+    (event,) = read["epcisBody"]["queryResults"]["resultsBody"]["eventList"]
+    assert event == {name: value for name, value in sent.items() if "prescription" not in name}
+    with acting_as(pharmacy.actor):
+        assert Dispensing.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [({"ndc": "00001012345"}, "ndc"), ({"patient": {}}, "missing"), ({"fill": None}, "missing")],
+)
+def test_a_wrong_prescription_is_refused_in_the_standards_form(
+    maker: Member, pharmacy: Member, changes: dict[str, Any], fault: str
+) -> None:
+    (epc,) = packs(1)
+    in_stock(maker, pharmacy, [epc])
+    sent = {"@context": CONTEXT, **fill(epc, 3, **changes)}
+    client = caller(pharmacy, "epcis:write")
+    refused = client.post("/epcis/v2/events", orjson.dumps(sent), content_type="application/json")
+    assert refused.status_code == 400
+    answer = refused.json()
+    assert (answer["type"], answer["fault"]) == ("epcisException:ValidationException", fault)
