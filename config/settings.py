@@ -218,7 +218,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["accounts.authentication.IsActing"],
     "DEFAULT_PARSER_CLASSES": ["foundation.parsers.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["foundation.parsers.OrjsonRenderer"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "foundation.openapi.ApiSchema",
     "EXCEPTION_HANDLER": "foundation.problems.exception_handler",
     "UNAUTHENTICATED_USER": None,
 }
@@ -226,6 +226,12 @@ SPECTACULAR_SETTINGS = {
     "TITLE": "Theriac",
     "DESCRIPTION": "One signed ledger for pharmacies, wholesalers, hospitals and insurers.",
     "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "foundation.openapi.with_problems",
+        "foundation.openapi.with_examples",
+    ],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SWAGGER_UI_SETTINGS": {"deepLinking": True, "validatorUrl": None},  # asks nobody elsewhere

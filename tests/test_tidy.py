@@ -78,6 +78,7 @@ NAMED_IN_SETTINGS = {
     "ledger.health",  # by the app's ready()
     "ledger.middleware",
     "foundation.middleware",
+    "foundation.openapi",
     "foundation.parsers",
     "vault.urls",
     "web.scan.urls",

@@ -18,7 +18,6 @@ from accounts.api.serializers import (
     KeyMadeOut,
     KeyOut,
     KeyRevocationIn,
-    ReceiptOut,
 )
 from accounts.api.views import IDEMPOTENCY_KEY, Permissions, View, once, received
 from accounts.authentication import IsActing, actor_of, requires_scope
@@ -28,6 +27,7 @@ from foundation.core.actor import Actor
 from foundation.core.json_input import parse_json
 from foundation.core.problem import BadInputError, NotFoundError
 from foundation.idempotency import Answer
+from foundation.openapi import ReceiptOut
 from foundation.tenancy import acting_as
 from ledger.bodies import PREFER, SEALED_MEDIA_TYPE, SealedIn, WriteBody, read_write
 from ledger.core.ed25519 import PUBLIC_KEY_SIZE_BYTES, SIGNATURE_SIZE_BYTES, key_id_of

@@ -26,7 +26,6 @@ from accounts.api.serializers import (
     MeOut,
     OrganisationIn,
     OrganisationOut,
-    ReceiptOut,
 )
 from accounts.api.views import (
     IDEMPOTENCY_KEY,
@@ -49,6 +48,7 @@ from accounts.services import (
     organisation_admit,
 )
 from foundation.idempotency import Answer
+from foundation.openapi import ReceiptOut
 from foundation.tenancy import acting_as
 
 __all__ = ["ApiKeyView", "ApiKeysView", "CredentialsView", "MeView", "OrganisationsView"]

@@ -10,6 +10,7 @@ from accounts.core.organisation import OrganisationKind
 from accounts.core.scopes import Scope
 from foundation.core.actor import Role
 from foundation.core.problem import BadInputError
+from foundation.openapi import ReceiptOut
 from ledger.core.governance import Holder
 
 HOLDERS = [holder.value for holder in Holder]
@@ -73,14 +74,6 @@ class CredentialIn(Strict):
     evidence = serializers.CharField(max_length=EVIDENCE_LENGTH_MAX)
     valid_from = serializers.DateField()
     expires_on = serializers.DateField(required=False)
-
-
-class ReceiptOut(serializers.Serializer[Any]):
-    """The ledger's signed promise."""
-
-    receipt = serializers.DictField()
-    sig = serializers.CharField()
-    entry_ids = serializers.ListField(child=serializers.CharField())
 
 
 class AdmissionOut(ReceiptOut):
