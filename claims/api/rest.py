@@ -36,9 +36,11 @@ from claims.api.views import (
     seeds,
     shown,
 )
-from claims.core.codec import parse_as
+from claims.core.codec import parse_as, schema_of
+from claims.core.contract import Terms
+from claims.core.decision import Decision
 from claims.core.facts import Coverage
-from claims.core.json_claim import parse_json_claim
+from claims.core.json_claim import PharmacyClaim, parse_json_claim
 from claims.core.model import Id
 from claims.keeping import new_id
 from claims.parsers import ContractParser
@@ -56,6 +58,7 @@ from claims.services import (
     remittance_disclose,
 )
 from foundation.idempotency import Answer
+from foundation.openapi import ReceiptOut
 from foundation.parsers import OrjsonRenderer
 from foundation.tenancy import acting_as
 
@@ -81,7 +84,7 @@ class ContractsView(ClaimsView):
             return Response([dataclasses.asdict(info) for info in contract_list()])
 
     @extend_schema(
-        request=OpenApiTypes.OBJECT,
+        request={"application/json": schema_of(Terms)},
         responses={201: ContractOut},
         parameters=[IDEMPOTENCY_KEY],
         operation_id="contract_propose",
@@ -156,8 +159,8 @@ class CoveragesView(ClaimsView):
     """When members are insured."""
 
     @extend_schema(
-        request=OpenApiTypes.OBJECT,
-        responses={201: OpenApiTypes.OBJECT},
+        request={"application/json": schema_of(CoverageIn)},
+        responses={201: ReceiptOut},
         parameters=[IDEMPOTENCY_KEY],
         operation_id="coverage_state",
     )
@@ -202,7 +205,7 @@ class ClaimsListView(ClaimsView):
             return Response([dataclasses.asdict(info) for info in claim_list()])
 
     @extend_schema(
-        request=OpenApiTypes.OBJECT,
+        request={"application/json": schema_of(PharmacyClaim)},
         responses={201: SubmittedOut},
         parameters=[IDEMPOTENCY_KEY],
         operation_id="claim_submit",
@@ -268,7 +271,9 @@ class AdjudicateView(ClaimsView):
 class DecisionView(ClaimsView):
     """What was decided, and why."""
 
-    @extend_schema(responses=OpenApiTypes.OBJECT, operation_id="decision_disclose")
+    @extend_schema(
+        responses={(200, "application/json"): schema_of(Decision)}, operation_id="decision_disclose"
+    )
     def get(self, request: Request, claim_id: UUID) -> HttpResponse:
         """Show the last decision's record; each reading is an entry."""
         found = decision_disclose(

@@ -2,6 +2,8 @@
 
 from rest_framework import serializers
 
+from foundation.openapi import ReceiptOut
+
 
 class ContractOut(serializers.Serializer[object]):
     """A contract and how far it has come."""
@@ -36,13 +38,13 @@ class ClaimOut(serializers.Serializer[object]):
     entry_id = serializers.CharField()
 
 
-class SubmittedOut(serializers.Serializer[object]):
+class SubmittedOut(ReceiptOut):
     """The claim taken, beside its receipt."""
 
     claim_id = serializers.UUIDField()
 
 
-class DecidedOut(serializers.Serializer[object]):
+class DecidedOut(ReceiptOut):
     """A decision as made; what it says in full is under ``/decision``."""
 
     claim_id = serializers.UUIDField()

@@ -43,12 +43,15 @@ class CodecError(BadInputError):
 class Text:
     """How a value is spelled as a JSON string, for ``Annotated[type, Text(...)]``.
 
-    ``parse`` raises a ``BadInputError`` that says what is wrong.
+    ``parse`` raises a ``BadInputError`` that says what is wrong; ``pattern`` and ``example``
+    describe it.
     """
 
     name: str
     parse: Callable[[str], object]
     format: Callable[[Any], str]
+    pattern: str
+    example: str
 
 
 class _FaultsError(Exception):
@@ -59,7 +62,7 @@ class _FaultsError(Exception):
         self.faults = faults
 
 
-def matching(name: str, pattern: str) -> Text:
+def matching(name: str, pattern: str, example: str) -> Text:
     """Return the spelling of a text that fully matches ``pattern``; ``name`` says what it is."""
     compiled = re.compile(pattern)
 
@@ -68,7 +71,7 @@ def matching(name: str, pattern: str) -> Text:
             raise BadInputError(f"not {name}")
         return text
 
-    return Text(name, parse, str)
+    return Text(name, parse, str, pattern, example)
 
 
 def parse_as(kind: type[T], value: object) -> T:
@@ -125,6 +128,52 @@ def writer_of(hint: Any) -> Writer:
     if dataclasses.is_dataclass(hint):
         return functools.partial(_write_object, _writers(hint))
     return date.isoformat if hint is date else hint
+
+
+def schema_of(hint: Any) -> dict[str, Any]:  # noqa: PLR0911 - one return for each kind of hint
+    """Return the JSON Schema of what ``parse_as`` reads for a type hint, for descriptions.
+
+    It says what can be said of form; what members say together, the apps' own checks decide.
+    """
+    origin, args = get_origin(hint), get_args(hint)
+    if origin is Annotated:
+        text: Text = hint.__metadata__[0]
+        return {
+            "type": "string",
+            "description": text.name,
+            "pattern": f"^(?:{text.pattern})$",
+            "example": text.example,
+        }
+    if origin in _OPTIONAL:
+        return schema_of(next(arg for arg in args if arg is not type(None)))
+    if origin is tuple:
+        return {"type": "array", "items": schema_of(args[0])}
+    if origin is not None:
+        return {"type": "object", "additionalProperties": schema_of(args[1])}
+    if dataclasses.is_dataclass(hint):
+        return _schema_of_object(hint)
+    if issubclass(hint, StrEnum):
+        return {"type": "string", "enum": [each.value for each in hint]}
+    return dict(_SCHEMAS[hint])
+
+
+_SCHEMAS: dict[Any, dict[str, Any]] = {
+    bool: {"type": "boolean"},
+    int: {"type": "integer", "minimum": -INTEGER_MAX, "maximum": INTEGER_MAX},
+    str: {"type": "string", "maxLength": TEXT_LENGTH_MAX},
+    date: {"type": "string", "format": "date"},
+}
+
+
+def _schema_of_object(kind: Any) -> dict[str, Any]:
+    hints = get_type_hints(kind, include_extras=True)
+    fields = dataclasses.fields(kind)
+    return {
+        "type": "object",
+        "properties": {_name_of(field): schema_of(hints[field.name]) for field in fields},
+        "required": [_name_of(each) for each in fields if each.default is dataclasses.MISSING],
+        "additionalProperties": False,
+    }
 
 
 def _name_of(field: dataclasses.Field[Any]) -> str:

@@ -35,8 +35,8 @@ _FEE_COLUMNS = frozenset({"code", "mod", "category", "amount", "mue"})
 _FEE_REQUIRED = frozenset({"code", "amount"})
 _GROUPS = frozenset({"CO", "PR", "OA", "PI"})
 
-RuleId = Annotated[str, matching("a rule's id", r"[A-Za-z][A-Za-z0-9._-]{0,39}")]
-Clause = Annotated[str, matching("a clause's text", r"(?s)\S.*")]
+RuleId = Annotated[str, matching("a rule's id", r"[A-Za-z][A-Za-z0-9._-]{0,39}", "G10")]
+Clause = Annotated[str, matching("a clause's text", r"\S[\s\S]*", "1.1 Paid once.")]
 
 
 class ContractError(BadInputError):

@@ -13,7 +13,7 @@ from claims.core.codec import matching
 from claims.core.model import Code, Id, Ndc, Npi
 from claims.core.money import Amount, Quantity
 
-Hash = Annotated[str, matching("64 hex digits", r"[0-9a-f]{64}")]
+Hash = Annotated[str, matching("64 hex digits", r"[0-9a-f]{64}", "ab" * 32)]
 
 
 class State(StrEnum):

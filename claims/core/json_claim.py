@@ -21,10 +21,12 @@ from claims.core.model import (
     Ndc,
     Npi,
     PersonalPart,
+    Unit,
     check_claim,
 )
 from claims.core.money import AMOUNT_MAX, Amount, Quantity
 
+Pcn = Annotated[str, matching("up to ten letters or digits", r"[A-Z0-9]{1,10}", "PCN1")]
 PHARMACY = "01"  # place of service
 
 
@@ -37,7 +39,7 @@ class PharmacyLine:
     date_of_service: date
     ndc: Ndc
     quantity_dispensed: Quantity
-    unit: Annotated[str, matching("one of UN, ML, GR, F2, ME", "UN|ML|GR|F2|ME")]
+    unit: Unit
     days_supply: int
     ingredient_cost: Amount
     dispensing_fee: Amount
@@ -50,12 +52,12 @@ class PharmacyClaim:
     """A claim of one pharmacy for one cardholder; ``bin`` and ``pcn`` name who pays."""
 
     claim_id: Id
-    bin: Annotated[str, matching("six digits", r"[0-9]{6}")]
+    bin: Annotated[str, matching("six digits", r"[0-9]{6}", "610591")]
     cardholder_id: Id
     pharmacy_npi: Npi
     patient: PersonalPart
     lines: tuple[PharmacyLine, ...]
-    pcn: Annotated[str, matching("up to ten letters or digits", r"[A-Z0-9]{1,10}")] | None = None
+    pcn: Pcn | None = None
     group: Id | None = None
     diagnoses: tuple[Code, ...] = ()
 

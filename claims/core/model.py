@@ -15,10 +15,11 @@ from foundation.core.problem import BadInputError
 
 LINES_MAX = 50  # X12 837P takes at most 50 service lines a claim (LX01)
 
-Npi = Annotated[str, matching("ten digits", r"[0-9]{10}")]
-Ndc = Annotated[str, matching("eleven digits", r"[0-9]{11}")]
-Code = Annotated[str, matching("a code", r"[A-Z0-9.]{1,11}")]
-Id = Annotated[str, matching("an identifier", r"[!-~](?:[ -~]{0,78}[!-~])?")]
+Npi = Annotated[str, matching("ten digits", r"[0-9]{10}", "1234567893")]
+Ndc = Annotated[str, matching("eleven digits", r"[0-9]{11}", "99999000101")]
+Unit = Annotated[str, matching("one of UN, ML, GR, F2, ME", "UN|ML|GR|F2|ME", "UN")]
+Code = Annotated[str, matching("a code", r"[A-Z0-9.]{1,11}", "G0439")]
+Id = Annotated[str, matching("an identifier", r"[!-~](?:[ -~]{0,78}[!-~])?", "A1")]
 
 
 class ClaimError(BadInputError):
@@ -38,7 +39,7 @@ class Drug:
 
     ndc: Ndc
     quantity: Quantity
-    unit: Annotated[str, matching("one of UN, ML, GR, F2, ME", "UN|ML|GR|F2|ME")]
+    unit: Unit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +81,7 @@ class Claim:
     payer_id: Id
     billing_provider_npi: Npi
     member_id: Id
-    frequency_code: Annotated[str, matching("1 (original)", "1")]
+    frequency_code: Annotated[str, matching("1 (original)", "1", "1")]
     place_of_service: Code
     lines: tuple[ClaimLine, ...]
     diagnoses: tuple[Code, ...] = ()

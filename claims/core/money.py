@@ -62,8 +62,10 @@ def format_quantity(quantity: Decimal) -> str:
     return text
 
 
-Amount = Annotated[Decimal, Text("an amount", parse_amount, format_amount)]
-Quantity = Annotated[Decimal, Text("a quantity", parse_quantity, format_quantity)]
+_AMOUNT_TEXT = Text("an amount", parse_amount, format_amount, _AMOUNT.pattern, "150.00")
+_QUANTITY_TEXT = Text("a quantity", parse_quantity, format_quantity, _QUANTITY.pattern, "2.5")
+Amount = Annotated[Decimal, _AMOUNT_TEXT]
+Quantity = Annotated[Decimal, _QUANTITY_TEXT]
 
 
 def round_amount(exact: Decimal) -> Decimal:

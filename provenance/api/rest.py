@@ -8,7 +8,7 @@ from urllib.parse import quote
 import orjson
 from django.http import HttpResponse
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -21,6 +21,7 @@ from foundation.idempotency import Answer, answer_once
 from foundation.tenancy import acting_as
 from ledger.bodies import PREFER, SEALED_MEDIA_TYPE, SealedIn, read_write
 from provenance.api.epcis_problems import EpcisView
+from provenance.api.shapes import EVENT, EVENTS, ScanIn, VerdictOut
 from provenance.core.verdict import Question
 from provenance.selectors import event_get, event_list, verdict_for
 from provenance.services import events_capture
@@ -29,6 +30,8 @@ from provenance.services.capture import document_of
 _MEDIA_TYPES = ("application/json", "application/ld+json")
 _LD_JSON = "application/ld+json"
 PAGE_SIZE, PAGE_SIZE_MAX = 30, 1000
+PER_PAGE = OpenApiParameter("perPage", int, description=f"1 to {PAGE_SIZE_MAX}")
+NEXT_PAGE = OpenApiParameter("nextPageToken", str, description="from the header Link")
 SCAN_LENGTH_MAX = 8192
 DIGITS_MAX = 18
 
@@ -43,7 +46,11 @@ class _Epcis(EpcisView):
 class EventsView(_Epcis):
     """Events: recorded one by one, listed in the order of submission."""
 
-    @extend_schema(operation_id="epcis_event_list", responses={200: dict})
+    @extend_schema(
+        operation_id="epcis_event_list",
+        responses={(200, _LD_JSON): EVENTS},
+        parameters=[PER_PAGE, NEXT_PAGE],
+    )
     def get(self, request: Request) -> HttpResponse:
         """List the events that the caller recorded or is a party to."""
         size = _number(request, "perPage", PAGE_SIZE)
@@ -61,7 +68,7 @@ class EventsView(_Epcis):
 
     @extend_schema(
         operation_id="epcis_event_record",
-        request={"application/ld+json": dict, SEALED_MEDIA_TYPE: SealedIn},
+        request={_LD_JSON: EVENT, "application/json": EVENT, SEALED_MEDIA_TYPE: SealedIn},
         responses={201: None},
         parameters=[PREFER],
     )
@@ -100,7 +107,7 @@ class EventsView(_Epcis):
 class EventView(_Epcis):
     """One event."""
 
-    @extend_schema(operation_id="epcis_event", responses={200: dict})
+    @extend_schema(operation_id="epcis_event", responses={(200, _LD_JSON): EVENTS})
     def get(self, request: Request, event_id: str) -> HttpResponse:
         """Return the event, and the declaration that it was wrong."""
         with acting_as(actor_of(request)):
@@ -129,9 +136,9 @@ class ScanView(APIView):
         """Return the permission: to read events."""
         return [requires_scope(Scope.EPCIS_READ)()]
 
-    @extend_schema(operation_id="scan", request=dict, responses={200: dict})
+    @extend_schema(operation_id="scan", request=ScanIn, responses={200: VerdictOut})
     def post(self, request: Request) -> Response:
-        """Answer ``{"scan": …, "question": …}`` with the verdict."""
+        """Say whether what was scanned may be taken in, sold or given, now."""
         data = request.data
         if not isinstance(data, dict) or set(data) - {"scan", "question"}:
             raise BadInputError("send an object with the members scan and question")
