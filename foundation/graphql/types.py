@@ -164,7 +164,7 @@ def wanted(first: int | None, after: str | None, *kinds: type) -> Wanted:
 
 def page_of(rows: Sequence[Row], asked: Wanted, key: Callable[[Row], Sequence[Any]]) -> Page[Row]:
     """Return the page of at most ``asked.limit`` rows; ``key`` gives a row's place."""
-    edges = tuple(Edge(node=row, cursor=_format_cursor(key(row))) for row in rows[: asked.size])
+    edges = tuple(Edge(node=row, cursor=cursor_of(key(row))) for row in rows[: asked.size])
     return Page(
         edges=edges,
         page_info=PageInfoValue(
@@ -174,7 +174,8 @@ def page_of(rows: Sequence[Row], asked: Wanted, key: Callable[[Row], Sequence[An
     )
 
 
-def _format_cursor(key: Sequence[Any]) -> str:
+def cursor_of(key: Sequence[Any]) -> str:
+    """Return the cursor of a place in a list."""
     return base64.urlsafe_b64encode(orjson.dumps(list(key))).decode().rstrip("=")
 
 

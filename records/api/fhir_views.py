@@ -28,11 +28,11 @@ from records.core.fhir_json import IssueType
 from records.core.fhir_names import RESOURCE_NAMES
 from records.core.outcome import Issue, SubmissionError, format_outcome, issues_of
 from records.parsers import FhirParser, PlainJsonParser
-from records.services import LIMITS, Asking
+from records.services import LIMITS, Asking, asking_for
+from records.services.deciding import PURPOSE_HEADER
 
 MEDIA_TYPE = "application/fhir+json"
 RECEIPT_HEADER = "Theriac-Receipt"
-PURPOSE_HEADER = "Theriac-Purpose"
 CUSTODIAN_HEADER = "Theriac-Custodian"
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key", str, OpenApiParameter.HEADER, description="1 to 255 printable characters"
@@ -52,13 +52,6 @@ CUSTODIAN = OpenApiParameter(
     description="The organisation that holds the records, where it is not the caller's",
 )
 seeds = partial(token_bytes, 32)
-
-
-class PurposeError(BadInputError):
-    """The reading declares no purpose of use, or one that is none."""
-
-    slug = "purpose-required"
-    title = "Say what the data is for"
 
 
 class FhirRenderer(OrjsonRenderer):
@@ -127,19 +120,17 @@ def type_check(type_: str) -> None:
 
 def asking_of(request: Request) -> Asking:
     """Return who asks whom and why; raise ``PurposeError`` or ``BadInputError``."""
-    actor, purpose = actor_of(request), request.headers.get(PURPOSE_HEADER)
-    if purpose not in PURPOSES:
-        raise PurposeError(
-            f"the header {PURPOSE_HEADER} is one of {', '.join(sorted(PURPOSES))} (v3-ActReason)"
-        )
     custodian = request.headers.get(CUSTODIAN_HEADER)
-    if custodian is None and actor.organisation_id is None:
-        raise BadInputError(f"the header {CUSTODIAN_HEADER} names who holds the records")
     try:
-        holder_id = actor.organisation if custodian is None else UUID(custodian)
+        holder_id = None if custodian is None else UUID(custodian)
     except ValueError:
         raise BadInputError(f"the header {CUSTODIAN_HEADER} is no UUID") from None
-    return Asking(reader=actor, holder_id=holder_id, purpose=purpose, now=timezone.now())
+    return asking_for(
+        reader=actor_of(request),
+        holder_id=holder_id,
+        purpose=request.headers.get(PURPOSE_HEADER),
+        now=timezone.now(),
+    )
 
 
 def parameters_of(text: str) -> list[tuple[str, str]]:

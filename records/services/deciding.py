@@ -14,6 +14,7 @@ from django.conf import settings
 from accounts.selectors import membership_list, organisation_list
 from foundation.core.actor import Actor, ActorKind, Role
 from foundation.core.json_input import JsonLimits, parse_json
+from foundation.core.problem import BadInputError
 from ledger.core.canonical import Json
 from records.core.consent import decide, decision_receipt, permits_record
 from records.core.consent_compile import read_consent
@@ -21,6 +22,7 @@ from records.core.consent_values import (
     ACT_REASON,
     BTG,
     ETREAT,
+    PURPOSES,
     AccessRequest,
     CompiledConsent,
     Decision,
@@ -42,6 +44,7 @@ from records.selectors import head_hold, newest_of_subject
 
 # What was taken in was read under the deployment's limits; it is read again under none smaller.
 LIMITS = JsonLimits(size_bytes_max=2**62, depth_max=64, digits_max=1000)
+PURPOSE_HEADER = "Theriac-Purpose"
 _CARE = frozenset({"TREAT", "CAREMGT", "COC"})
 _CARERS = frozenset({Role.CLINICIAN, Role.PHARMACIST})
 
@@ -66,6 +69,30 @@ class Asking:
     def is_inside(self) -> bool:
         """Whether the reader belongs to the organisation that holds the records."""
         return self.reader.organisation_id == self.holder_id
+
+
+class PurposeError(BadInputError):
+    """The reading declares no purpose of use, or one that is none."""
+
+    slug = "purpose-required"
+    title = "Say what the data is for"
+
+
+def asking_for(
+    *, reader: Actor, holder_id: UUID | None, purpose: str | None, now: dt.datetime
+) -> Asking:
+    """Return who asks whom and why, as an interface read it; one's own organisation by default.
+
+    Raise ``PurposeError``, or ``BadInputError`` where nobody is asked.
+    """
+    if purpose is None or purpose not in PURPOSES:
+        raise PurposeError(
+            f"the header {PURPOSE_HEADER} is one of {', '.join(sorted(PURPOSES))} (v3-ActReason)"
+        )
+    found = holder_id or reader.organisation_id
+    if found is None:
+        raise BadInputError("name the custodian: who holds the records")
+    return Asking(reader=reader, holder_id=found, purpose=purpose, now=now)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

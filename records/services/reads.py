@@ -4,7 +4,7 @@ What is missing and what is refused answer alike, and either way the holder ente
 disclosure: nobody can tell from answer or ledger whether something is there.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -12,6 +12,7 @@ from accounts.core.scopes import Scope, organisation_with
 from accounts.selectors import organisation_get
 from foundation.core.problem import ForbiddenError
 from foundation.tenancy import acting_as
+from ledger.core.canonical import Json
 from ledger.core.receipt import Receipt
 from records.core.consent_values import ETREAT
 from records.keeping import PersonName, Seeds, nobody_ensure, records_find, subject_find
@@ -83,6 +84,33 @@ def record_search(
         return subject_id, open_records(asking.holder, rows)
 
     return _answer(asking, find, page=page, seeds=seeds)
+
+
+def access_explain(
+    *, asking: Asking, person: PersonName, seeds: Seeds
+) -> tuple[Mapping[str, Json], Receipt]:
+    """Return what a person's consents decide of this request, and why; it shows no record.
+
+    Only who belongs to the holder learns it: reasons tell of consents. It is a disclosure of
+    nothing, and entered as such. Raise ``ForbiddenError``, or what ``record_read`` raises.
+    """
+    reading_check(asking)
+    if not asking.is_inside:
+        raise ForbiddenError("only the holder's own people learn why its records open or not")
+    with acting_as(asking.holder):
+        subject_id = subject_find(asking.holder, person)
+        about = subject_id or nobody_ensure(actor=asking.holder, now=asking.now)
+        ruling = rule_on(asking, subject_id=about)
+        receipt = disclosure_write(
+            holder=asking.holder,
+            reader=asking.reader,
+            subject_id=about,
+            records=(),
+            receipt=ruling.receipt,
+            seeds=seeds,
+            now=asking.now,
+        )
+        return ruling.receipt, receipt
 
 
 def reading_check(asking: Asking) -> None:
