@@ -123,6 +123,10 @@ def erasure_approve(*, actor: Actor, erasure_id: UUID, now: dt.datetime) -> Appr
         earlier = list(row.approvals.all())
         if actor.person_id in {approval.person_id for approval in earlier}:
             raise ErasureStateError("two different persons approve; you have already")
+        enough = len(earlier) + 1 >= APPROVERS_MIN
+        # Alone from the start: to share the key for a tag and then ask for it alone would wait
+        # for others who share it and wait for the tag.
+        key = subject_key_take(row.subject_id) if enough else None
         draft = EntryDraft(kind=ERASURE_APPROVED, id=uuid4(), body=_about(actor, row))
         receipt = submission_append(actor=actor, entries=[draft], now=now, signer=Signer.PERSON)
         try:
@@ -138,14 +142,12 @@ def erasure_approve(*, actor: Actor, erasure_id: UUID, now: dt.datetime) -> Appr
                 )
         except IntegrityError as error:
             raise ErasureStateError("two approvals are made with two different keys") from error
-        enough = len(earlier) + 1 >= APPROVERS_MIN
-        erased = _erase(actor=actor, row=row, now=now) if enough else None
+        erased = None if key is None else _erase(actor=actor, row=row, key=key, now=now)
         return Approved(info=erasure_get(erasure_id), receipt=receipt, erased=erased)
 
 
-def _erase(*, actor: Actor, row: Erasure, now: dt.datetime) -> Receipt:
+def _erase(*, actor: Actor, row: Erasure, key: SubjectKey, now: dt.datetime) -> Receipt:
     """Destroy what was approved; return the receipt of the entry that says so."""
-    key = subject_key_take(row.subject_id)
     category = row.category or None
     plan = _plan(actor=actor, key=key, category=category, today=now.date())
     key_id = key_id_of(subject_key(key))
