@@ -172,6 +172,15 @@ PROVEN = {
     "header_index": is_count,
     "header_proof": list_of(blob_of(32)),
 }
+SEQUENCED = {
+    "header": blob_of(),
+    "header_index": is_count,
+    "header_proof": list_of(blob_of(32)),
+    "last_proof": list_of(blob_of(32)),
+    "chain_before": HEX,
+    "chain_after": HEX,
+    "checkpoint": blob_of(),
+}
 OPENING = {"commitment": is_count, "key": blob_of(32), "header": blob_of(), "data": blob_of()}
 
 
@@ -505,6 +514,11 @@ def check_receipt(text: bytes, replay: Replay, size: int) -> str:
     if not text.lstrip().startswith(b"{"):
         text = unbase64(text.decode(errors="replace").strip())
     receipt = parse_json(text)
+    sequenced = None
+    if isinstance(receipt, dict):
+        # A server's answer repeats the places in words; nobody signs those.
+        receipt.pop("places", None)
+        sequenced = receipt.pop("sequenced", None)
     members: dict[str, Check] = {"receipt": is_object, "sig": blob_of(64)}
     if isinstance(receipt, dict) and "entry_ids" in receipt:
         members["entry_ids"] = list_of(HEX)
@@ -523,7 +537,35 @@ def check_receipt(text: bytes, replay: Replay, size: int) -> str:
     if "entry_ids" in receipt:
         ids = [bytes.fromhex(entry_id) for entry_id in receipt["entry_ids"]]
         need(tree_root(ids).hex() == promise["root"], "entry ids that are not the promised ones")
+    if sequenced is not None:
+        check_sequenced(sequenced, receipt, replay)
     return str(promise["id"])
+
+
+def check_sequenced(sequenced: Any, receipt: dict[str, Any], replay: Replay) -> None:
+    """Raise ``BadError`` unless a sequenced receipt's place holds, and is the place in this log."""
+    shape(sequenced, SEQUENCED, "sequenced")
+    promise, ids = receipt["receipt"], [bytes.fromhex(id_) for id_ in receipt.get("entry_ids", [])]
+    need(len(ids) == promise["n"], f"the receipt names {len(ids)} entries of {promise['n']}")
+    header = unbase64(sequenced["header"])
+    message = parse_header(header)[1]
+    note = unbase64(sequenced["checkpoint"])
+    _, size, root = open_checkpoint(note, replay.governance.vkey)
+    at = sequenced["header_index"]
+    leaves = [leaf_hash(header), *ids]
+    for leaf, index, name in (
+        (leaves[0], at, "header_proof"),
+        (leaves[-1], at + promise["n"], "last_proof"),
+    ):
+        path = [unbase64(text) for text in sequenced[name]]
+        need(proven_root(leaf, index, size, path) == root, f"{name}: another root")
+    need(sha256(message).hex() == promise["stmt"], "the header leaf is that of another submission")
+    chain = bytes.fromhex(sequenced["chain_before"])
+    for leaf in leaves:
+        chain = sha256(chain + leaf)
+    need(chain.hex() == sequenced["chain_after"], "the chain does not lead over the submission")
+    if replay.hashes[at : at + len(leaves)] != leaves:
+        raise BadError(f"a receipt proves other leaves from index {at} on", at)
 
 
 def verify_export(folder: pathlib.Path, vkey: str | None, receipts: list[str]) -> list[str]:

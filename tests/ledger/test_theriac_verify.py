@@ -1,16 +1,21 @@
 """The standalone verifier: agrees with the core, and notices every byte that is changed."""
 
 import importlib.util
+import json
 import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
 from ledger.core.bundle import BundleError, check_bundle, parse_bundle
 from ledger.core.canonical import canonical_bytes
+from ledger.core.members import format_base64
 from ledger.core.note import format_vkey
+from ledger.core.proof import node_reader, prove_inclusion
+from ledger.core.sequenced import Sequenced
 from tests.ledger.log_builder import DONE, OPENING, LogBuilder, Signer, small_log
 from tests.ledger.test_verify import CHEATS, Cheat, faults_of
 
@@ -162,6 +167,59 @@ def test_a_cut_tail_shows_against_a_receipt(
     for spoiled in flips(sound, 7):
         path.write_bytes(spoiled)
         assert status("--export", tmp_path / "whole", "--receipt", path) == 1, spoiled
+
+
+def test_a_sequenced_receipt_is_checked_and_compared_with_the_log(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log, cast = small_log()
+    receipt = log.submit(cast.pharmacy, *(log.draft(DONE, {"n": n}) for n in range(3)))
+    placed = sequenced(log, 14, 3)
+    path = tmp_path / "receipt.json"
+    whole = {**receipt.as_json(), "sequenced": placed, "places": []}
+    path.write_text(json.dumps(whole))
+    folder = export(log, tmp_path / "whole")
+    assert status("--export", folder, "--receipt", path) == 0
+    spoiled: list[dict[str, Any]] = [
+        {**placed, "header_index": 13},
+        {**placed, "chain_after": placed["chain_before"]},
+        {**placed, "header": format_base64(log.leaves[10])},
+        {**placed, "last_proof": placed["header_proof"]},
+        {**placed, "checkpoint": placed["header"]},
+        {name: placed[name] for name in placed if name != "checkpoint"},
+    ]
+    for form in spoiled:
+        path.write_text(json.dumps({**whole, "sequenced": form}))
+        assert status("--export", folder, "--receipt", path) == 1, form
+    path.write_text(json.dumps({name: whole[name] for name in whole if name != "entry_ids"}))
+    assert status("--export", folder, "--receipt", path) == 1
+    # The operator goes on with another log, in which the submission stands elsewhere.
+    path.write_text(json.dumps(whole))
+    other, cast = small_log()
+    other.submit(cast.operator, other.draft(DONE, {"between": 1}))
+    other.leaves += log.leaves[14:18]
+    other.headers += [16] * 4
+    assert status("--export", export(other, tmp_path / "other"), "--receipt", path) == 1
+    assert "BAD at index 14: a receipt proves other leaves" in capsys.readouterr().out
+
+
+def sequenced(log: LogBuilder, at: int, n: int) -> dict[str, Any]:
+    """Return the proof of where a submission of ``n`` entries stands, its header at ``at``."""
+    rows = log.stored()
+    before, after = rows[at - 1].chain_hash, rows[at + n].chain_hash
+    assert before is not None
+    assert after is not None
+    read_node, size = node_reader(log.hashes), len(rows)
+    placed = Sequenced(
+        header=log.leaves[at],
+        header_index=at,
+        header_proof=prove_inclusion(index=at, size=size, read_node=read_node),
+        last_proof=prove_inclusion(index=at + n, size=size, read_node=read_node),
+        chain_before=before,
+        chain_after=after,
+        checkpoint=log.checkpoint(),
+    )
+    return dict(placed.as_json())
 
 
 def test_a_log_under_another_key_is_refused(tmp_path: Path) -> None:

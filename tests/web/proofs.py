@@ -13,6 +13,8 @@ from typing import Any, TypeAlias
 
 from ledger.core.canonical import canonical_bytes
 from ledger.core.note import VerifierKey
+from ledger.core.receipt import ReceiptError, check_receipt, parse_receipt
+from ledger.core.sequenced import check_sequenced, parse_sequenced
 from ledger.core.tlog_proof import TlogProofError, check_tlog_proof, parse_tlog_proof
 from tests.ledger.log_builder import DONE, OPENING, LogBuilder, Signer, small_log
 
@@ -89,6 +91,18 @@ def of_tlog_proof(data: bytes, leaf: bytes, log: VerifierKey) -> str:
     try:
         check_tlog_proof(parse_tlog_proof(data), leaf=leaf, log=log)
     except TlogProofError:
+        return "bad"
+    return "sound"
+
+
+def of_sequenced(data: bytes, key: bytes, log: VerifierKey) -> str:
+    """Return the verdict of the core on a sequenced receipt, signed under the receipt key."""
+    value = json.loads(data)
+    try:
+        receipt = parse_receipt({name: value[name] for name in value if name != "sequenced"})
+        check_receipt(receipt, key)
+        check_sequenced(receipt, parse_sequenced(value["sequenced"]), log)
+    except ReceiptError:
         return "bad"
     return "sound"
 

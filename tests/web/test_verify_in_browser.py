@@ -13,6 +13,7 @@ from ledger.core.ed25519 import SignatureError, check_signature
 from ledger.core.note import format_vkey, parse_vkey
 from ledger.core.tlog_proof import TlogProof, format_tlog_proof
 from tests.ledger.log_builder import DONE, OPENING, small_log
+from tests.ledger.test_theriac_verify import sequenced
 from tests.vectors_at import shared_vectors
 from tests.web import proofs
 from tests.web.browser import in_browser, page_of
@@ -117,6 +118,24 @@ def test_every_spoiled_receipt_gets_the_verdict_of_the_standalone_verifier(page:
     assert [verdict for verdict, _, _ in theirs[:5]] == ["sound", "bad", "sound", "sound", "sound"]
     assert len(cases) > 200
     assert ours == theirs
+
+
+def test_a_sequenced_receipt_proves_its_own_place(page: "Page") -> None:
+    log, cast = small_log()
+    receipt = log.submit(cast.pharmacy, *(log.draft(DONE, {"n": n}) for n in range(3)))
+    log.submit(cast.pharmacy, log.draft(DONE, {}))
+    whole = {**receipt.as_json(), "sequenced": sequenced(log, 14, 3)}
+    # A bundle of any entry will do: it names the receipt key.
+    bundle, key = log.bundle(11), log.receipt_signer.public_key
+    spoiled = [{**whole, "sequenced": form} for form in proofs.spoiled_values(whole["sequenced"])]
+    spoiled += [{**whole, "entry_ids": form} for form in proofs.spoiled_values(whole["entry_ids"])]
+    cases = [proofs.loose(form) for form in (whole, *spoiled) if form is whole or form != whole]
+    theirs = [proofs.of_sequenced(data, key, log.vkey) for data in cases]
+    with_places = proofs.loose({**whole, "places": [{"entry_id": "00", "log_index": 1}]})
+    ours = answers(page, [[bundle, data] for data in [*cases, with_places]], None)
+    assert [verdict for verdict, _, _ in ours] == [*theirs, "sound"]
+    assert theirs.count("sound") == 1
+    assert len(cases) > 400
 
 
 def test_every_flipped_bit_of_a_tlog_proof_is_decided_as_the_core_decides(page: "Page") -> None:

@@ -367,6 +367,15 @@ const TheriacVerify = (() => {
     header_index: isCount,
     header_proof: listOf(blobOf(32)),
   };
+  const SEQUENCED = {
+    header: blobOf(),
+    header_index: isCount,
+    header_proof: listOf(blobOf(32)),
+    last_proof: listOf(blobOf(32)),
+    chain_before: HEX,
+    chain_after: HEX,
+    checkpoint: blobOf(),
+  };
   const OPENING = { commitment: isCount, key: blobOf(32), header: blobOf(), data: blobOf() };
 
   // The value, if it is an object of exactly these members.
@@ -753,8 +762,43 @@ const TheriacVerify = (() => {
     return { ...found, checkpoint, governance, statements, index: last, closed };
   }
 
+  // An answer of the server holds more than the receipt: where the entries stand, in words and,
+  // once they are sequenced, as a proof of its own.
+  function partsOfReceipt(data) {
+    const value = parseJson(receiptText(data));
+    if (!isObject(value)) return { receipt: value };
+    const { places, sequenced, ...receipt } = value;
+    return { receipt, sequenced };
+  }
+
+  function checkSequenced(sequenced, receipt, promise, governance) {
+    shape(sequenced, SEQUENCED, "sequenced");
+    const ids = (receipt.entry_ids || []).map(unhex);
+    need(ids.length === promise.n, `the receipt names ${ids.length} entries of ${promise.n}`);
+    const headerData = unbase64(sequenced.header);
+    const { message } = parseHeader(headerData);
+    const checkpoint = openCheckpoint(unbase64(sequenced.checkpoint), governance.vkey);
+    const { size, root } = checkpoint;
+    const at = sequenced.header_index;
+    const ends = [
+      [leafHash(headerData), at, "header_proof"],
+      [ids[ids.length - 1], at + promise.n, "last_proof"],
+    ];
+    for (const [leaf, index, name] of ends) {
+      const reached = provenRoot(leaf, BigInt(index), size, sequenced[name].map(unbase64));
+      need(equal(reached, root), `${name}: another root`);
+    }
+    const same = hex(sha256(message)) === promise.stmt;
+    need(same, "the header leaf is that of another submission");
+    const leaves = [leafHash(headerData), ...ids];
+    let chain = unhex(sequenced.chain_before);
+    for (const leaf of leaves) chain = sha256(concat(chain, leaf));
+    need(hex(chain) === sequenced.chain_after, "the chain does not lead over the submission");
+    return `Its header is leaf ${at} of ${size}, its last entry leaf ${at + promise.n}.`;
+  }
+
   function checkReceipt(data, bundle, steps) {
-    const receipt = parseJson(receiptText(data));
+    const { receipt, sequenced } = partsOfReceipt(data);
     const members = { receipt: isObject, sig: blobOf(64) };
     if (isObject(receipt) && Object.hasOwn(receipt, "entry_ids")) members.entry_ids = listOf(HEX);
     const promise = shape(shape(receipt, members, "receipt").receipt, PROMISE, "promise");
@@ -764,6 +808,12 @@ const TheriacVerify = (() => {
     const message = utf8.encode("theriac/receipt/v1\n" + canonical(promise));
     checkSignature(key, message, unbase64(receipt.sig), "the receipt");
     steps.pass(`The operator promised submission ${promise.id} by ${promise.deadline}.`);
+    if (sequenced !== undefined) {
+      const ids = (receipt.entry_ids || []).map(unhex);
+      need(hex(treeRoot(ids)) === promise.root, "entry ids that are not the promised ones");
+      steps.pass(checkSequenced(sequenced, receipt, promise, bundle.governance));
+      return;
+    }
     const statement = bundle.statements.get(promise.stmt);
     need(statement, `submission ${promise.id} is missing, promised by ${promise.deadline}`);
     for (const name of ["log", "org", "id", "n", "root"]) {
@@ -1064,18 +1114,26 @@ const TheriacVerify = (() => {
     place("result").dataset.verdict = "refused";
   }
 
+  let turn = 0;
+
   function check() {
+    turn += 1;
+    delete place("result").dataset.verdict;
     const list = [...chosen].map(([kind, file]) => `${file.name} (${NAMES[kind]})`);
     place("chosen").textContent = list.length ? `Chosen: ${list.join(", ")}` : "Nothing chosen yet.";
     place("over").hidden = !list.length;
     if (!list.length) {
       place("result").replaceChildren();
-      delete place("result").dataset.verdict;
       return;
     }
     const vkey = place("vkey").value.trim() || null;
     const files = [...chosen.values()].map((file) => file.data);
-    show(TheriacVerify.verify(files, vkey));
+    place("result").replaceChildren(element("p", { text: "Checking…" }));
+    // A pause in which the words above are drawn; what was changed meanwhile is checked instead.
+    const mine = turn;
+    setTimeout(() => {
+      if (mine === turn) show(TheriacVerify.verify(files, vkey));
+    }, 20);
   }
 
   async function take(files) {
