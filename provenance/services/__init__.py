@@ -8,18 +8,23 @@ from provenance.services.evidence import (
     GivenItem,
     dispensing_evidence,
 )
+from provenance.services.receiving import PACKS_MAX, Received, RefusedPack, packs_receive
 from provenance.services.spends import Amounts, Given, dispensings_hold, serial_spend
 
 __all__ = [
+    "PACKS_MAX",
     "Amounts",
     "Captured",
     "DispensingEvidence",
     "DispensingQuery",
     "Given",
     "GivenItem",
+    "Received",
+    "RefusedPack",
     "Seeds",
     "dispensing_evidence",
     "dispensings_hold",
     "events_capture",
+    "packs_receive",
     "serial_spend",
 ]

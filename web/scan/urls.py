@@ -3,5 +3,9 @@
 from django.urls import path
 
 from web.scan.page import scan_page
+from web.scan.receiving import receive_packs
 
-urlpatterns = [path("", scan_page, name="scan-page")]
+urlpatterns = [
+    path("", scan_page, name="scan-page"),
+    path("receive/", receive_packs, name="scan-receive"),
+]

@@ -1,6 +1,7 @@
 // The scan page: whatever is scanned, by a scanner that types, by hand or by the camera, stands in
 // one queue and is asked in turn with the page's own form. Without this file the form still works.
 
+import { Basket } from "./basket.js";
 import { Camera } from "./camera.js";
 
 const LISTED_MAX = 20;
@@ -23,6 +24,7 @@ const byId = (id) => document.getElementById(id);
 const form = byId("form");
 const field = byId("scan");
 const answer = byId("answer");
+const basket = new Basket(new FormData(form).get("csrfmiddlewaretoken"));
 
 // --- asking ------------------------------------------------------------------------------------
 
@@ -55,6 +57,7 @@ async function askOne({ text, question, line }) {
   answer.replaceChildren(found);
   answer.removeAttribute("aria-busy");
   note(line, found);
+  if (question === "take_in" && found.classList.contains("yes")) basket.add(text);
   navigator.vibrate?.(found.classList.contains("yes") ? 60 : [60, 60, 60]);
 }
 

@@ -1,0 +1,57 @@
+"""``/scan/receive/``: one button takes in what was scanned, and shows the receipt."""
+
+import os
+
+import orjson
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_POST
+
+from accounts.authentication import actor_of
+from accounts.core.scopes import Scope, check_scope
+from foundation.core.problem import BadInputError
+from foundation.idempotency import Answer, answer_once
+from provenance.services import Received, packs_receive
+from web.scan.page import SCAN_LENGTH_MAX
+
+
+@require_POST
+def receive_packs(request: HttpRequest) -> HttpResponse:
+    """Receive each ``scan`` of the form, once per ``Idempotency-Key``; answer a piece of the page.
+
+    What goes wrong is answered as problem details.
+    """
+    actor = actor_of(request)
+    check_scope(actor, Scope.EPCIS_WRITE)
+    scans = [scan.strip() for scan in request.POST.getlist("scan")]
+    if any(len(scan) > SCAN_LENGTH_MAX for scan in scans):
+        raise BadInputError(f"a scan has at most {SCAN_LENGTH_MAX} characters")
+    now = timezone.now()  # noqa: TID251 - an interface: the clock enters here
+
+    def record() -> Answer:
+        done = packs_receive(actor=actor, scans=scans, seeds=os.urandom, now=now)
+        return Answer(status=200, body=orjson.dumps(_as_json(done)))
+
+    answer = answer_once(
+        actor=actor,
+        key=request.headers.get("Idempotency-Key"),
+        path=f"POST {request.path}",
+        body=orjson.dumps(scans),
+        now=now,
+        answer=record,
+    )
+    return render(request, "scan/received.html", orjson.loads(answer.body))
+
+
+def _as_json(done: Received) -> dict[str, object]:
+    return {
+        "epcs": done.epcs,
+        "receipt": done.receipt and done.receipt.promise.as_json(),
+        "signed": done.receipt and done.receipt.header(),
+        "refused": [
+            {"scan": one.scan.replace("\x1d", " "), "text": one.text, "next_step": one.next_step}
+            for one in done.refused
+        ],
+        "broken": [{"epc": one.epc, "kind": one.exception.class_.value} for one in done.broken],
+    }
