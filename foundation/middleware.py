@@ -15,7 +15,12 @@ from foundation.core.problem import (
     UnsupportedMediaError,
 )
 from foundation.metrics import count_request
-from foundation.problems import problem_of, problem_response, unforeseen_response
+from foundation.problems import (
+    problem_answer,
+    problem_of,
+    problem_response,
+    unforeseen_response,
+)
 
 # Addresses of programs: they get problem details, people get pages.
 PROGRAM_PATHS = (
@@ -57,7 +62,7 @@ class ProblemMiddleware:
         try:
             _refuse(request)
         except ProblemError as problem:
-            return problem_response(problem)
+            return problem_answer(request.path, problem)
         response = self.get_response(request)
         if response.status_code >= 400 and _is_for_program(request):  # noqa: PLR2004 - HTTP
             return _as_problem(response)

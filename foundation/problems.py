@@ -1,6 +1,7 @@
 """Problem details over HTTP: the one place that renders what went wrong (RFC 9457)."""
 
 import logging
+from collections.abc import Callable
 from http import HTTPStatus
 
 import orjson
@@ -86,6 +87,23 @@ def problem_response(problem: ProblemError) -> HttpResponse:
     if isinstance(problem, UnauthenticatedError):
         response["WWW-Authenticate"] = 'Bearer realm="theriac"'
     return response
+
+
+# How refusals of our outermost layer look below an address whose standard has its own form.
+_FORMS: dict[str, Callable[[ProblemError], HttpResponse]] = {}
+
+
+def problem_form(prefix: str, form: Callable[[ProblemError], HttpResponse]) -> None:
+    """Give problems below ``prefix`` the form that the standard there has."""
+    _FORMS[prefix] = form
+
+
+def problem_answer(path: str, problem: ProblemError) -> HttpResponse:
+    """Return the problem in the form of the address that was asked."""
+    for prefix, form in _FORMS.items():
+        if path.startswith(prefix):
+            return form(problem)
+    return problem_response(problem)
 
 
 def exception_handler(

@@ -12,5 +12,6 @@ class ProvenanceConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Let the vault know what is held of people here."""
+        """Let the vault know what is held of people here, and the outbox what captures."""
         import_module("provenance.holders")
+        import_module("provenance.services.capture_jobs")

@@ -11,7 +11,7 @@ class NoGlnError(UnprocessableError):
 
 
 class EventIdTakenError(ConflictError):
-    """The id belongs to another event of this organisation."""
+    """The id belongs to another event of this organisation; ``event_indices`` says whose."""
 
     slug = "event-id-taken"
     title = "Another event has this eventID"

@@ -25,7 +25,7 @@ class Event(models.Model):
     event_id = models.CharField(max_length=500)
     event_type = models.CharField(max_length=40)
     action = models.CharField(max_length=10)
-    biz_step = models.CharField(max_length=60, blank=True)
+    biz_step = models.CharField(max_length=500, blank=True)  # somebody else's is a URI
     event_time = models.DateTimeField()
     recorded_at = models.DateTimeField()
     declares_error = models.BooleanField()  # says that the event of the same id was wrong
@@ -168,3 +168,30 @@ class Spend(models.Model):
     def __str__(self) -> str:
         """Return the identifier."""
         return self.epc
+
+
+class CaptureJob(models.Model):
+    """A document that came in by the capture interface, and what became of its events.
+
+    ``document`` is there only while the job runs, and is then gone: of what dispenses it is never
+    there, because that is captured at once. ``opening_key`` opens the commitment of the entry
+    that says that the document was received; a sealed document has no such entry.
+    """
+
+    ledger_role: ClassVar[LedgerRole] = LedgerRole.OPERATIONAL
+
+    organisation_id = models.UUIDField()
+    capture_id = models.UUIDField(unique=True)
+    behaviour = models.CharField(max_length=10)
+    created_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True)
+    document = models.BinaryField(null=True)
+    received_entry_id = models.BinaryField(max_length=HASH_SIZE_BYTES, null=True)
+    opening_key = models.BinaryField(max_length=HASH_SIZE_BYTES, null=True)
+    submission_id = models.UUIDField(null=True)  # whose receipt is the events'
+    event_ids = models.JSONField()
+    errors = models.JSONField()
+
+    def __str__(self) -> str:
+        """Return the id that the standard calls captureID."""
+        return str(self.capture_id)

@@ -1,6 +1,7 @@
 """What provenance answers: frozen values, never rows. Events, exceptions, verdicts."""
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -11,13 +12,14 @@ from django.db.models import QuerySet
 from accounts.selectors import organisation_get
 from foundation.core.actor import Actor
 from foundation.core.problem import ForbiddenError, NotFoundError
+from foundation.core.values import Json
 from foundation.tenancy import acting_as, current_alias
 from provenance.core.custody_event import Custody
 from provenance.core.epc import Epc, find_uri, identify, parse_epc
 from provenance.core.gs1 import parse_scan
 from provenance.core.verdict import Label, Question, Verdict, label_of, verdict
 from provenance.errors import NoGlnError
-from provenance.models import Event, EventItem, ItemException
+from provenance.models import CaptureJob, Event, EventItem, ItemException
 from provenance.states import parse_state
 
 
@@ -55,6 +57,24 @@ def item_glimpse(epc: str) -> tuple[Custody, Label]:
         cursor.execute("SELECT system_fn.provenance_glimpse(%s)::text", [epc])
         found = cursor.fetchone()
     return parse_state(orjson.loads(found[0] or "{}"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaptureInfo:
+    """A document that the actor's organisation sent to be captured, and what became of it.
+
+    ``errors`` are problems as JSON; ``submission_id`` names whose receipt is the events'.
+    """
+
+    capture_id: UUID
+    sequence: int
+    behaviour: str
+    created_at: dt.datetime
+    finished_at: dt.datetime | None
+    event_ids: tuple[str, ...]
+    errors: tuple[Mapping[str, Json], ...]
+    submission_id: UUID | None
+    opening_key: bytes | None
 
 
 def verdict_for(*, actor: Actor, scan: str, question: Question, now: dt.datetime) -> Verdict:
@@ -112,6 +132,22 @@ def event_get(event_id: str) -> list[EventInfo]:
     return found
 
 
+def capture_list(*, before: int | None = None, limit: int = 30) -> list[CaptureInfo]:
+    """Return the organisation's capture jobs, the newest first, those before ``before``."""
+    rows = CaptureJob.objects.defer("document").order_by("-id")
+    if before is not None:
+        rows = rows.filter(id__lt=before)
+    return [_capture(row) for row in rows[:limit]]
+
+
+def capture_get(capture_id: UUID) -> CaptureInfo:
+    """Return one of the organisation's capture jobs; raise ``NotFoundError``."""
+    row = CaptureJob.objects.defer("document").filter(capture_id=capture_id).first()
+    if row is None:
+        raise NotFoundError("your organisation has no capture job of this id")
+    return _capture(row)
+
+
 def exception_list(epc: str) -> list[str]:
     """Return the classes of the rules broken for an item by events that the actor may see."""
     found = ItemException.objects.filter(epc=epc).order_by("event_id", "id")
@@ -138,4 +174,18 @@ def _info(row: Event) -> EventInfo:
         entry_id=bytes(row.entry_id),
         organisation_id=row.organisation_id,
         document=bytes(row.document),
+    )
+
+
+def _capture(row: CaptureJob) -> CaptureInfo:
+    return CaptureInfo(
+        capture_id=row.capture_id,
+        sequence=row.id,
+        behaviour=row.behaviour,
+        created_at=row.created_at,
+        finished_at=row.finished_at,
+        event_ids=tuple(row.event_ids),
+        errors=tuple(row.errors),
+        submission_id=row.submission_id,
+        opening_key=None if row.opening_key is None else bytes(row.opening_key),
     )

@@ -27,7 +27,7 @@ from provenance.selectors import event_get, event_list, verdict_for
 from provenance.services import events_capture
 from provenance.services.capture import document_of
 
-_MEDIA_TYPES = ("application/json", "application/ld+json")
+MEDIA_TYPES = ("application/json", "application/ld+json")
 _LD_JSON = "application/ld+json"
 PAGE_SIZE, PAGE_SIZE_MAX = 30, 1000
 PER_PAGE = OpenApiParameter("perPage", int, description=f"1 to {PAGE_SIZE_MAX}")
@@ -36,14 +36,16 @@ SCAN_LENGTH_MAX = 8192
 DIGITS_MAX = 18
 
 
-class _Epcis(EpcisView):
+class EpcisResource(EpcisView):
+    """Reads with ``epcis:read``, writes with ``epcis:write``."""
+
     def get_permissions(self) -> list[BasePermission]:
         """Return the permissions of the method."""
         reads = self.request.method in {"GET", "HEAD", "OPTIONS"}
         return [requires_scope(Scope.EPCIS_READ if reads else Scope.EPCIS_WRITE)()]
 
 
-class EventsView(_Epcis):
+class EventsView(EpcisResource):
     """Events: recorded one by one, listed in the order of submission."""
 
     @extend_schema(
@@ -53,17 +55,13 @@ class EventsView(_Epcis):
     )
     def get(self, request: Request) -> HttpResponse:
         """List the events that the caller recorded or is a party to."""
-        size = _number(request, "perPage", PAGE_SIZE)
-        after = _number(request, "nextPageToken", 0)
-        if not 1 <= size <= PAGE_SIZE_MAX:
-            raise BadInputError(f"perPage is 1 to {PAGE_SIZE_MAX}")
+        size, after = page_of(request)
         with acting_as(actor_of(request)):
-            found = event_list(after=after, limit=size + 1)
+            found = event_list(after=after or 0, limit=size + 1)
         page = found[:size]
         response = _document([info.document for info in page])
         if len(found) > size:
-            token = page[-1].sequence
-            response["Link"] = f'<{request.path}?perPage={size}&nextPageToken={token}>; rel="next"'
+            response["Link"] = next_page(request, size, page[-1].sequence)
         return response
 
     @extend_schema(
@@ -78,7 +76,7 @@ class EventsView(_Epcis):
         A sealed event is signed by a key that the organisation itself holds (docs/spec/event.md).
         """
         raw, actor, now = request._request.body, actor_of(request), timezone.now()  # noqa: SLF001 - the body as sent, unparsed
-        body = read_write(body=raw, content_type=request.content_type, media_types=_MEDIA_TYPES)
+        body = read_write(body=raw, content_type=request.content_type, media_types=MEDIA_TYPES)
 
         def record() -> Answer:
             done = events_capture(
@@ -104,7 +102,7 @@ class EventsView(_Epcis):
         return HttpResponse(status=answer.status, headers=dict(answer.headers))
 
 
-class EventView(_Epcis):
+class EventView(EpcisResource):
     """One event."""
 
     @extend_schema(operation_id="epcis_event", responses={(200, _LD_JSON): EVENTS})
@@ -115,7 +113,7 @@ class EventView(_Epcis):
         return _document([info.document for info in found])
 
 
-class NotBuiltView(_Epcis):
+class NotBuiltView(EpcisResource):
     """Resources of the standard that are not here yet."""
 
     schema = None
@@ -168,8 +166,22 @@ def _document(events: list[bytes]) -> HttpResponse:
     return HttpResponse(orjson.dumps(body), content_type=_LD_JSON, headers=EpcisView.versions)
 
 
-def _number(request: Request, name: str, default: int) -> int:
-    text = request.query_params.get(name, str(default))
+def page_of(request: Request) -> tuple[int, int | None]:
+    """Return how many are wanted, and behind which; raise ``BadInputError``."""
+    size = _number(request, "perPage", str(PAGE_SIZE))
+    token = request.query_params.get("nextPageToken")
+    if not 1 <= size <= PAGE_SIZE_MAX:
+        raise BadInputError(f"perPage is 1 to {PAGE_SIZE_MAX}")
+    return size, None if token is None else _number(request, "nextPageToken", token)
+
+
+def next_page(request: Request, size: int, token: int) -> str:
+    """Return the header ``Link`` of a page that is not the last."""
+    return f'<{request.path}?perPage={size}&nextPageToken={token}>; rel="next"'
+
+
+def _number(request: Request, name: str, default: str) -> int:
+    text = request.query_params.get(name, default)
     if not (text.isascii() and text.isdigit() and len(text) <= DIGITS_MAX):
         raise BadInputError(f"{name} is a number")
     return int(text)

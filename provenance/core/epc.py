@@ -21,7 +21,7 @@ from provenance.core.gs1_table import AI_RULES
 Pairs = tuple[tuple[str, str], ...]
 
 CANONICAL_HOST: Final = "https://id.gs1.org"
-URI_LENGTH_MAX: Final = 1024
+URI_LENGTH_MAX: Final = 500  # what the tables hold
 _GCP_LENGTHS: Final = range(6, 13)
 _SCHEMES_READ: Final = ("http://", "https://", "urn:")
 # Symbols that hold no GS1 data but may hold a Digital Link (ISO/IEC 15424).

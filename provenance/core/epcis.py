@@ -85,7 +85,7 @@ def read_document(value: object) -> tuple[EpcisEvent, ...]:
     """
     faults = Faults()
     root = Node(value, "$", faults)
-    events = [_read_event(node, i, faults) for i, node in enumerate(_event_nodes(root))]
+    events = [read_node(node, i, faults) for i, node in enumerate(event_nodes(root))]
     faults.event_index = None
     return _done(events, faults)
 
@@ -95,7 +95,7 @@ def read_event(value: object) -> EpcisEvent:
     faults = Faults()
     root = Node(value, "$", faults)
     _check_context(root)
-    return _done([_read_event(root, 0, faults)], faults)[0]
+    return _done([read_node(root, 0, faults)], faults)[0]
 
 
 def _done(events: list[EpcisEvent | None], faults: Faults) -> tuple[EpcisEvent, ...]:
@@ -110,7 +110,7 @@ def _check_context(node: Node) -> None:
         context.fault("shape", "a context is a URI, an object, or an array of them")
 
 
-def _event_nodes(root: Node) -> list[Node]:
+def event_nodes(root: Node) -> list[Node]:
     """Return the nodes of all events; faults of the document around them are noted."""
     _check_context(root)
     if not isinstance(root.value, Mapping):
@@ -135,7 +135,8 @@ def _event_nodes(root: Node) -> list[Node]:
     return nodes
 
 
-def _read_event(node: Node, index: int, faults: Faults) -> EpcisEvent | None:
+def read_node(node: Node, index: int, faults: Faults) -> EpcisEvent | None:
+    """Return the event at ``node``, the ``index``-th; its faults are noted there."""
     faults.event_index = index
     kind = node.need("type") if node.is_object() else None
     name = kind.text() if kind else ""

@@ -19,6 +19,7 @@ from provenance.core.epc import Epc, EpcError, EpcKind, parse_epc
 
 FAULTS_MAX: Final = 100
 TEXT_LENGTH_MAX: Final = 4096
+WORD_LENGTH_MAX: Final = 500
 NOWHERE: Final = Epc(uri="", kind=EpcKind.OTHER)
 NEVER: Final = datetime.min.replace(tzinfo=UTC)
 # XSD dateTime with the zone that EPCIS demands (EPCIS 2.0 section 7.3).
@@ -158,6 +159,9 @@ class Node:
     def word(self, vocabulary: type[StrEnum]) -> str:
         """Return a bare word of the Core Business Vocabulary, or somebody else's URI."""
         text = self.text()
+        if len(text) > WORD_LENGTH_MAX:
+            self.fault("word", f"a word has at most {WORD_LENGTH_MAX} characters")
+            return ""
         try:
             return parse_word(text, vocabulary) if text else ""
         except CbvError as error:
@@ -198,15 +202,19 @@ class Node:
         if match:
             fraction = (match[2] or "")[:6].ljust(6, "0")
             try:
-                return datetime.fromisoformat(f"{match[1]}.{fraction}{match[3]}")
-            except ValueError:
+                found = datetime.fromisoformat(f"{match[1]}.{fraction}{match[3]}")
+                # The first and last hours of the calendar have no UTC to be stored as.
+                found.astimezone(UTC)
+            except (ValueError, OverflowError):
                 pass
+            else:
+                return found
         if text:
             self.fault("time", "this must be a date and time with a zone, as 2026-11-24T09:00:00Z")
         return NEVER
 
     def decimal(self) -> Decimal:
-        """Return a number above zero, of at most 15 digits before and 9 behind the point."""
+        """Return a number above zero, of at most 14 digits before and 9 behind the point."""
         value = self.value
         if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
             self.fault("shape", "this must be a number")
@@ -216,8 +224,8 @@ class Node:
             number = Decimal("Infinity")
         else:
             number = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
-        if not number.is_finite() or number.adjusted() > 14:  # noqa: PLR2004 - 15 digits
-            self.fault("quantity", "this number has more than 15 digits before its point")
+        if not number.is_finite() or number.adjusted() > 13:  # noqa: PLR2004 - 14 digits
+            self.fault("quantity", "this number has more than 14 digits before its point")
         elif number <= 0:
             self.fault("quantity", "a quantity is above zero")
         elif int(number.as_tuple().exponent) < -9:  # noqa: PLR2004 - 9 digits

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
+from django.db import IntegrityError
+
 from accounts.core.organisation import OrganisationKind
 from accounts.selectors import OrganisationInfo, organisation_by_gln, organisation_get
 from foundation.core.actor import Actor
@@ -20,6 +22,7 @@ from ledger.core.sealed import SealedSubmission
 from ledger.services import submission_append
 from provenance.core.custody_view import custody_events
 from provenance.core.epcis import read_document
+from provenance.core.epcis_each import raw_events
 from provenance.core.epcis_event import EpcisEvent
 from provenance.core.event_bytes import event_bytes
 from provenance.core.prescription import Prescription, clear_event, dispenses, impersonal
@@ -87,7 +90,7 @@ def events_capture(
     """
     value = parse_json(document, JsonLimits(size_bytes_max=DOCUMENT_SIZE_BYTES_MAX))
     events = read_document(value)
-    raw = _raw_events(value)
+    raw = raw_events(value)
     prescriptions = prescriptions_read(events, raw, value["@context"])
     with acting_as(actor):
         me = organisation_get(actor.organisation)
@@ -105,7 +108,10 @@ def events_capture(
         items_lock(touched)
         drafts = [_draft(one) for one in new]
         receipt = submission_append(actor=actor, entries=drafts, now=now, sealed=sealed)
-        mine = _store(me, new, receipt, now)
+        try:
+            mine = _store(me, new, receipt, now)
+        except IntegrityError as error:
+            raise EventIdTakenError("the same event is being recorded: send it again") from error
         broken = tuple(one for one in items_fold(touched) if one.exception.event.sequence in mine)
         return Captured(receipt=receipt, event_ids=ids, broken=broken)
 
@@ -154,7 +160,10 @@ def _new_events(
             event_id__in=[event.event_id for event, _ in events if event.event_id],
         )
     }
-    for (event, prescription), raw in zip(events, _raw_events(value), strict=True):
+    taken: list[int] = []
+    for index, ((event, prescription), raw) in enumerate(
+        zip(events, raw_events(value), strict=True)
+    ):
         event_id = event.event_id or f"urn:uuid:{_uuid(seeds)}"
         whole = {**raw, "@context": value["@context"], "eventID": event_id}
         data = event_bytes(impersonal(whole) if dispenses(event) else whole)
@@ -163,11 +172,15 @@ def _new_events(
         key = (event_id, event.error_declaration is not None)
         known = seen.setdefault(key, (data, sent))
         if known != (data, sent) or stored.get(key, data) != data:
-            raise EventIdTakenError("send the first event again, or this one under its own id")
+            taken.append(index)
+            continue
         if known[0] is not data:
             continue  # it stands in the document twice
         if key in stored:
-            check_same_person(actor, key, sent)
+            try:
+                check_same_person(actor, key, sent)
+            except EventIdTakenError:
+                taken.append(index)
             continue
         opening_key = seeds(32)
         new.append(
@@ -182,6 +195,10 @@ def _new_events(
                 else Personal(prescription=prescription, event=sent, opening_key=opening_key),
             )
         )
+    if taken:
+        raise EventIdTakenError(
+            "send the first event again, or this one under its own id", event_indices=taken
+        )
     return tuple(ids), new
 
 
@@ -192,14 +209,6 @@ def _with_kept(actor: Actor, new: list[_New], seeds: Seeds, now: dt.datetime) ->
         return new
     kept = iter(dispensings_keep(actor, parts, seeds=seeds, now=now))
     return [one if one.personal is None else replace(one, kept=next(kept)) for one in new]
-
-
-def _raw_events(value: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-    body = value["epcisBody"]
-    if "queryResults" in body:
-        body = body["queryResults"]["resultsBody"]
-    found: Sequence[Mapping[str, Any]] = body["eventList"]
-    return found
 
 
 def _uuid(seeds: Seeds) -> UUID:

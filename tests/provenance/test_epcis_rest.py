@@ -98,6 +98,7 @@ def test_other_refusals_have_that_form_too(maker: Member) -> None:
         path: (answer.status_code, orjson.loads(answer.content)["type"].partition(":")[2])
         for path, answer in {
             "xml": post(reader, b"<a/>", "application/xml"),
+            "queries": reader.post("/epcis/v2/queries", b"{}", content_type="application/json"),
             "capture": reader.post("/epcis/v2/capture", b"{}", content_type="application/json"),
             "page": reader.get("/epcis/v2/events?perPage=x"),
             "gone": reader.get("/epcis/v2/events/urn:uuid:none"),
@@ -107,7 +108,8 @@ def test_other_refusals_have_that_form_too(maker: Member) -> None:
     }
     assert found == {
         "xml": (415, "UnsupportedMediaTypeException"),
-        "capture": (501, "ImplementationException"),
+        "queries": (501, "ImplementationException"),
+        "capture": (400, "ValidationException"),
         "page": (400, "ValidationException"),
         "gone": (404, "NoSuchResourceException"),
         "scope": (403, "SecurityException"),
