@@ -54,6 +54,7 @@ from claims.services import (
     contract_sign,
     coverage_state,
     decision_disclose,
+    dispensings_gather,
     payer_profile_put,
     remittance_disclose,
 )
@@ -254,9 +255,16 @@ class AdjudicateView(ClaimsView):
         Repeating needs a new ``Idempotency-Key``: without one the first answer comes back.
         """
         actor, now = actor_of(request), timezone.now()
+        dispensings = dispensings_gather(actor=actor, claim_id=claim_id, seeds=seeds, now=now)
 
         def adjudicate() -> Answer:
-            made = claim_adjudicate(actor=actor, claim_id=claim_id, seeds=seeds, now=now)
+            made = claim_adjudicate(
+                actor=actor,
+                claim_id=claim_id,
+                dispensings=dispensings,
+                seeds=seeds,
+                now=now,
+            )
             value = {
                 "claim_id": made.claim_id,
                 "decision_id": made.decision_id,

@@ -9,7 +9,6 @@ lines that could be paid are held. That is a thin rule, on purpose: a claim is d
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date
-from decimal import Decimal
 
 from claims.core.cel_profile import PROFILE, FactValue, GuardFault, evaluate_guards
 from claims.core.contract import Contract, Fee
@@ -23,12 +22,20 @@ from claims.core.decision import (
     RuleOutcome,
     value_hash,
 )
-from claims.core.edits import DRUG_CATEGORY, NO_CATEGORY, LineCase, check_line, prior_line
+from claims.core.edits import (
+    DRUG_CATEGORY,
+    NO_CATEGORY,
+    QUANTITY_RULE,
+    LineCase,
+    check_line,
+    prior_line,
+)
 from claims.core.facts import Accumulators, Facts, LineEvidence, PriorLine
 from claims.core.guard_facts import NO_LIMIT_UNITS, guard_facts
 from claims.core.kernel import Adjustment, check_line_balance, price_line
 from claims.core.model import Claim, ClaimLine, check_claim
 from claims.core.money import ZERO, minor_units
+from claims.core.spending import Spent, items_of, serial_spends, spend, spent_of
 from foundation.core.problem import BadInputError
 
 
@@ -45,7 +52,7 @@ class _Ledger:
 
     accumulators: Accumulators
     prior_lines: tuple[PriorLine, ...]
-    spent: tuple[tuple[str, Decimal], ...] = ()
+    spent: Spent = ()
 
 
 def adjudicate(
@@ -116,8 +123,7 @@ def _decide_line(
     """Return the decision on one line, and what it leaves to the lines below."""
     fee = _fee(line, contract)
     evidence = next((each for each in facts.lines if each.number == line.number), None)
-    dispensing = evidence.dispensing.dispensing if evidence and evidence.dispensing else None
-    spends = dispensing.entries[0].entry_id if dispensing and dispensing.entries else ""
+    items = items_of(evidence.dispensing if evidence else None)
     case = LineCase(
         claim=claim,
         line=line,
@@ -127,16 +133,23 @@ def _decide_line(
         facts=facts,
         contract=contract,
         prior_lines=state.prior_lines,
-        spent_quantity=sum((amount for key, amount in state.spent if key == spends), ZERO),
+        spent_quantity=spent_of(items, state.spent),
     )
     rules = (*check_line(case), *_guard_outcomes(case))
     decision, accumulators = _settle(case, rules, state.accumulators)
-    paid = decision.status is LineStatus.PAID and line.drug is not None
-    return decision, _Ledger(
+    taken: Spent = ()
+    if decision.status is LineStatus.PAID and line.drug is not None and _weighed(rules):
+        taken = spend(items, state.spent, line.drug.quantity)
+    return replace(decision, spends=serial_spends(taken)), _Ledger(
         accumulators=accumulators,
         prior_lines=(*state.prior_lines, prior_line(claim, line)),
-        spent=(*state.spent, (spends, line.drug.quantity)) if paid and line.drug else state.spent,
+        spent=(*state.spent, *taken),
     )
+
+
+def _weighed(rules: tuple[RuleOutcome, ...]) -> bool:
+    """Tell whether the contract asked for the quantity dispensed, and found enough of it."""
+    return any(rule.rule == QUANTITY_RULE and rule.outcome is Outcome.PASSED for rule in rules)
 
 
 def line_facts(
@@ -250,6 +263,7 @@ def _held(line: LineDecision) -> LineDecision:
         undecided_amount=line.billed_amount,
         adjustments=(),
         allowed_amount=None,
+        spends=None,
     )
 
 

@@ -14,7 +14,7 @@ from claims.core.codec import CodecError, format_json, parse_as
 from claims.core.facts import Accumulators, EntryRef, Hash
 from claims.core.kernel import Adjustment
 from claims.core.model import Id
-from claims.core.money import ZERO, Amount
+from claims.core.money import ZERO, Amount, Quantity
 from foundation.core.problem import BadInputError
 from ledger.core.canonical import CanonicalError, canonical_bytes, parse_canonical
 
@@ -69,8 +69,21 @@ class RuleOutcome:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SerialSpend:
+    """So much of a dispensing (the entry of its event) from one item is paid for by a line."""
+
+    epc: str
+    entry_id: Hash
+    quantity: Quantity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LineDecision:
-    """One line: billed = paid + adjustments + undecided, and undecided only while it pends."""
+    """One line: billed = paid + adjustments + undecided, and undecided only while it pends.
+
+    ``spends`` says what a priced drug line takes of which serials, also where the patient bears
+    all of it.
+    """
 
     number: int
     status: LineStatus
@@ -80,6 +93,7 @@ class LineDecision:
     rules: tuple[RuleOutcome, ...]
     adjustments: tuple[Adjustment, ...] = ()
     allowed_amount: Amount | None = None
+    spends: tuple[SerialSpend, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

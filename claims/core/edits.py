@@ -16,6 +16,7 @@ from claims.core.money import ZERO, format_quantity
 
 NO_CATEGORY = "service"
 DRUG_CATEGORY = "drug"
+QUANTITY_RULE = "evidence.quantity"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +24,7 @@ class LineCase:
     """One line with all that is known about it when the checks are made.
 
     ``prior_lines`` are the member's lines decided before and those above in this claim;
-    ``spent_quantity`` is what lines above spend of the same dispensing.
+    ``spent_quantity`` is what lines above spend of the same items.
     """
 
     claim: Claim
@@ -165,7 +166,7 @@ def _dispensing(case: LineCase, demand: EvidenceTerm) -> Iterator[RuleOutcome]:
         custody = Fact(state=State.PROVEN, entries=custody.entries)
     yield _judged("evidence.custody", custody, demand)
     yield _judged("evidence.condition", found.condition, demand)
-    yield _judged("evidence.quantity", _quantity(case, found), demand)
+    yield _judged(QUANTITY_RULE, _quantity(case, found), demand)
 
 
 def _quantity(case: LineCase, found: DispensingEvidence) -> Fact:

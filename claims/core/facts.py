@@ -52,13 +52,27 @@ class Fact:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DispensedItem:
+    """What of a dispensing came from one item: ``entry_id`` names the dispensing's event.
+
+    ``available_quantity`` is what of it nobody has spent.
+    """
+
+    epc: str
+    entry_id: Hash
+    dispensed_quantity: Quantity
+    available_quantity: Quantity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DispensingEvidence:
     """What the ledger shows of the dispensing a line is bound to.
 
     ``dispensing`` is the dispensing itself, its first entry naming it; ``custody`` is
     contradicted where a break is proven, and ``tier`` says how far it is proven; ``condition`` is
     contradicted where the product was recalled, expired or quarantined at the date of service;
-    ``available_quantity`` is what is dispensed and not yet spent by anyone, in ``unit``.
+    ``available_quantity`` is what is dispensed and not yet spent by anyone, in ``unit``: the sum
+    over ``items``, where they are named.
     """
 
     dispensing: Fact
@@ -68,6 +82,7 @@ class DispensingEvidence:
     dispensed_quantity: Quantity | None = None
     available_quantity: Quantity | None = None
     unit: str = ""
+    items: tuple[DispensedItem, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

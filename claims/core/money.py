@@ -15,6 +15,7 @@ from foundation.core.problem import BadInputError
 CENT = Decimal("0.01")
 ZERO = Decimal("0.00")
 AMOUNT_MAX = Decimal("999999999999.99")
+QUANTITY_MAX = Decimal("999999999.9999")
 _AMOUNT = re.compile(r"(?:0|[1-9][0-9]{0,11})\.[0-9]{2}")
 _QUANTITY = re.compile(r"(?:0|[1-9][0-9]{0,8})(?:\.[0-9]{0,3}[1-9])?")
 

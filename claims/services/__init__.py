@@ -9,6 +9,7 @@ from claims.services.claims import (
 )
 from claims.services.contracts import contract_activate, contract_propose, contract_sign
 from claims.services.decisions import Decided, claim_adjudicate, decision_replay
+from claims.services.evidence_dispensings import dispensings_gather
 from claims.services.remittances import Disclosed, decision_disclose, remittance_disclose
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "coverage_state",
     "decision_disclose",
     "decision_replay",
+    "dispensings_gather",
     "payer_profile_put",
     "remittance_disclose",
 ]

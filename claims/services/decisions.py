@@ -6,6 +6,7 @@ two claims against one deductible, wait for each other.
 
 import datetime as dt
 import importlib.metadata
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
@@ -18,7 +19,15 @@ from claims.core.codec import format_json, parse_as
 from claims.core.contract import Contract
 from claims.core.decision import ClaimStatus, Decision, Engine
 from claims.core.edits import prior_line
-from claims.core.facts import Accumulators, Coverage, Facts, PriorLine
+from claims.core.facts import (
+    Accumulators,
+    Coverage,
+    DispensingEvidence,
+    Facts,
+    LineEvidence,
+    PriorLine,
+    RecordEvidence,
+)
 from claims.core.model import Claim, ClaimDocument
 from claims.core.replay import ReplayBundle, ReplayInputs, check_replay
 from claims.errors import AlreadyDecidedError, NoContractError
@@ -28,6 +37,7 @@ from claims.models import Claim as ClaimRow
 from claims.models import Coverage as CoverageRow
 from claims.models import Decision as DecisionRow
 from claims.selectors import accumulators_of, contract_parsed, contracts_active
+from claims.services.dispensing_spends import dispensings_held, dispensings_spend
 from foundation.core.actor import Actor
 from foundation.core.problem import NotBuiltError, NotFoundError
 from foundation.tenancy import acting_as, current_alias
@@ -39,6 +49,8 @@ from ledger.services import submission_append
 CLAIM_DECIDED = "claims.claim.decided.v1"
 PAYMENT_MADE = "claims.payment.made.v1"
 ENGINE = "cel-expr-python"
+NO_DISPENSINGS: Mapping[int, DispensingEvidence] = {}
+NO_RECORDS: Mapping[int, RecordEvidence] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,9 +78,19 @@ class Decided:
     receipt: Receipt
 
 
-def claim_adjudicate(*, actor: Actor, claim_id: UUID, seeds: Seeds, now: dt.datetime) -> Decided:
+def claim_adjudicate(
+    *,
+    actor: Actor,
+    claim_id: UUID,
+    dispensings: Mapping[int, DispensingEvidence] = NO_DISPENSINGS,
+    records: Mapping[int, RecordEvidence] = NO_RECORDS,
+    seeds: Seeds,
+    now: dt.datetime,
+) -> Decided:
     """Decide a claim of the acting insurer from what is known now; return the decision.
 
+    ``dispensings`` (what ``dispensings_gather`` was told) and ``records`` are evidence by line;
+    how much of a dispensing is left is read again, and held until it is spent.
     What is missing pends the claim, which may be decided again. Raise ``NotFoundError``,
     ``ErasedError``, ``AlreadyDecidedError`` for a claim with a final decision,
     ``NoContractError`` where none of the payer's is in force, or ``ReplayMismatchError`` where
@@ -76,28 +98,19 @@ def claim_adjudicate(*, actor: Actor, claim_id: UUID, seeds: Seeds, now: dt.date
     """
     organisation_id = organisation_with(actor, Scope.CLAIMS_WRITE)
     with acting_as(actor):
-        row = ClaimRow.objects.filter(id=claim_id, organisation_id=organisation_id).first()
-        if row is None:
-            raise NotFoundError("your organisation received no claim with this id")
+        row = claim_received(organisation_id, claim_id)
         _take_turn(f"{organisation_id}/{row.subject_id}")
         if row.decisions.exclude(status=PENDED).exists():
             raise AlreadyDecidedError("a decision is final; appeals are another act")
         claim = claim_document(actor=actor, row=row).claim
-        contract_pk, contract = _contract_for(claim, row.received_at.date())
-        facts = _facts(actor=actor, row=row)
+        contract_pk, contract = contract_for(claim, row.received_at.date())
+        held = dispensings_held(actor=actor, told=dispensings)
+        facts = _facts(actor=actor, row=row, lines=_lines(held, records))
         accumulators = accumulators_of(
             subject_id=row.subject_id, plan=contract.terms.plan, plan_year=_plan_year(claim)
         )
-        decision = adjudicate(
-            claim=claim,
-            facts=facts,
-            accumulators=accumulators,
-            contract=contract,
-            as_of=now.date(),
-            engine=Engine(name=ENGINE, version=importlib.metadata.version(ENGINE)),
-        )
-        snapshot = Snapshot(v=1, facts=facts, accumulators=accumulators, decision=decision)
-        _check_replays(snapshot, claim=claim, contract=contract)
+        snapshot = _decided(claim, facts, accumulators, contract, as_of=now.date())
+        decision = snapshot.decision
         decision_id = new_id(seeds)
         item = keep(
             actor=actor,
@@ -115,7 +128,7 @@ def claim_adjudicate(*, actor: Actor, claim_id: UUID, seeds: Seeds, now: dt.date
         fresh = _decision_row(decision, item, receipt, row)
         fresh.id, fresh.contract_id, fresh.decided_at = decision_id, contract_pk, now
         fresh.save(force_insert=True)
-        _pay(decision=fresh, receipt=receipt)
+        _pay(actor, decision=decision, row=fresh, receipt=receipt)
         _accumulate(decision, fresh, plan=contract.terms.plan, plan_year=_plan_year(claim))
         return Decided(
             decision_id=decision_id,
@@ -146,6 +159,14 @@ def decision_replay(*, actor: Actor, decision_id: UUID) -> Decision:
         return snapshot.decision
 
 
+def claim_received(organisation_id: UUID, claim_id: UUID) -> ClaimRow:
+    """Return a claim that the insurer received; raise ``NotFoundError``."""
+    row = ClaimRow.objects.filter(id=claim_id, organisation_id=organisation_id).first()
+    if row is None:
+        raise NotFoundError("your organisation received no claim with this id")
+    return row
+
+
 def claim_document(*, actor: Actor, row: ClaimRow) -> ClaimDocument:
     """Return the claim as received, from the vault."""
     return parse_as(ClaimDocument, parse_canonical(kept(actor=actor, item_id=row.item_id)))
@@ -156,7 +177,24 @@ def decision_snapshot(*, actor: Actor, row: DecisionRow) -> Snapshot:
     return parse_as(Snapshot, parse_canonical(kept(actor=actor, item_id=row.item_id)))
 
 
-def _contract_for(claim: Claim, received_date: dt.date) -> tuple[int, Contract]:
+def _decided(
+    claim: Claim, facts: Facts, accumulators: Accumulators, contract: Contract, *, as_of: dt.date
+) -> Snapshot:
+    """Return the decision with its inputs, from which it was made a second time."""
+    decision = adjudicate(
+        claim=claim,
+        facts=facts,
+        accumulators=accumulators,
+        contract=contract,
+        as_of=as_of,
+        engine=Engine(name=ENGINE, version=importlib.metadata.version(ENGINE)),
+    )
+    snapshot = Snapshot(v=1, facts=facts, accumulators=accumulators, decision=decision)
+    _check_replays(snapshot, claim=claim, contract=contract)
+    return snapshot
+
+
+def contract_for(claim: Claim, received_date: dt.date) -> tuple[int, Contract]:
     """Return the contract activated last that holds for every line; raise ``NoContractError``."""
     for pk, contract in contracts_active(claim.payer_id):
         terms = contract.terms
@@ -176,12 +214,17 @@ def _plan_year(claim: Claim) -> int:
     return years.pop()
 
 
-def _facts(*, actor: Actor, row: ClaimRow) -> Facts:
-    """Return all that is known about a claim.
+def _lines(
+    dispensings: Mapping[int, DispensingEvidence], records: Mapping[int, RecordEvidence]
+) -> tuple[LineEvidence, ...]:
+    return tuple(
+        LineEvidence(number=line, dispensing=dispensings.get(line), record=records.get(line))
+        for line in sorted({*dispensings, *records})
+    )
 
-    No evidence of dispensings or records reaches claims yet, so every line that demands some
-    finds it missing, and pends.
-    """
+
+def _facts(*, actor: Actor, row: ClaimRow, lines: tuple[LineEvidence, ...]) -> Facts:
+    """Return all that is known about a claim: its lines' evidence, and the insurer's own rows."""
     stated = CoverageRow.objects.filter(subject_id=row.subject_id).order_by("-id").first()
     data = None if stated is None else kept_unless_erased(actor=actor, item_id=stated.item_id)
     coverage = None if data is None else parse_as(Coverage, parse_canonical(data))
@@ -189,6 +232,7 @@ def _facts(*, actor: Actor, row: ClaimRow) -> Facts:
         received_date=row.received_at.date(),
         coverage=coverage,
         prior_lines=_prior_lines(actor=actor, row=row),
+        lines=lines,
     )
 
 
@@ -255,17 +299,20 @@ def _decision_row(decision: Decision, item: Kept, receipt: Receipt, row: ClaimRo
     )
 
 
-def _pay(*, decision: DecisionRow, receipt: Receipt) -> None:
-    """Write the payment; the database refuses a second one for the claim."""
+def _pay(actor: Actor, *, decision: Decision, row: DecisionRow, receipt: Receipt) -> None:
+    """Write the payment and what it spends; the database refuses a second one for the claim."""
     if decision.paid_amount > 0:
         Payment.objects.create(
-            organisation_id=decision.organisation_id,
-            claim_id=decision.claim_id,
-            decision=decision,
+            organisation_id=row.organisation_id,
+            claim_id=row.claim_id,
+            decision=row,
             amount=decision.paid_amount,
-            paid_at=decision.decided_at,
+            paid_at=row.decided_at,
             entry_id=receipt.entry_ids[1],
         )
+    dispensings_spend(
+        actor=actor, claim_id=row.claim_id, decision=decision, entry_id=receipt.entry_ids[0]
+    )
 
 
 def _accumulate(decision: Decision, row: DecisionRow, *, plan: str, plan_year: int) -> None:

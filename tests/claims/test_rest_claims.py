@@ -18,8 +18,26 @@ from foundation.tenancy import acting_as
 from ledger.models import Entry
 from tests.accounts.conftest import World
 from tests.claims.conftest import CANARY, PROFILE, Insurer, fresh_npi
+from tests.claims.dispensed import chain
 
 X12 = "application/edi-x12"
+VISIT = (
+    "CLM*A1*150***11:B:1*Y*A*Y*Y",
+    "HI*ABK:Z0000",
+    "LX*1",
+    "SV1*HC:G0439*150*UN*1***1",
+    "DTP*472*D8*20260302",
+)
+DRUG = (
+    "CLM*A1*1500***12:B:1*Y*A*Y*Y",
+    "HI*ABK:Z0000",
+    "LX*1",
+    "SV1*HC:J0696*1500*UN*10***1",
+    "DTP*472*D8*20261124",
+    "LIN**N4*99999000101",
+    "CTP****30*UN",
+    "REF*XZ*RX1",
+)
 
 
 class Caller:
@@ -47,7 +65,15 @@ class Caller:
             return Claim.objects.count(), own.count()
 
 
-def interchange(payer: str, *, count: str = "18", usage: str = "T", st: str = "837") -> bytes:
+def interchange(
+    payer: str,
+    *,
+    count: str = "18",
+    usage: str = "T",
+    st: str = "837",
+    npi: str = "1234567893",
+    lines: tuple[str, ...] = VISIT,
+) -> bytes:
     """Return an 837P with one claim on ``payer``; other arguments break it."""
     body = [
         f"ST*{st}*0001*005010X222A1",
@@ -56,7 +82,7 @@ def interchange(payer: str, *, count: str = "18", usage: str = "T", st: str = "8
         "PER*IC*DESK*TE*5555550100",
         "NM1*40*2*RECEIVER*****46*R1",
         "HL*1**20*1",
-        "NM1*85*2*CLINIC*****XX*1234567893",
+        f"NM1*85*2*CLINIC*****XX*{npi}",
         "N3*1 MAIN ST",
         "N4*SPRINGFIELD*IL*62701",
         "REF*EI*123456789",
@@ -64,11 +90,7 @@ def interchange(payer: str, *, count: str = "18", usage: str = "T", st: str = "8
         "SBR*P*18*******CI",
         f"NM1*IL*1*{CANARY}*A****MI*M1",
         f"NM1*PR*2*PAYER*****PI*{payer}",
-        "CLM*A1*150***11:B:1*Y*A*Y*Y",
-        "HI*ABK:Z0000",
-        "LX*1",
-        "SV1*HC:G0439*150*UN*1***1",
-        "DTP*472*D8*20260302",
+        *lines,
     ]
     count = str(len(body) + 1) if count == "18" else count
     isa = (
@@ -134,6 +156,39 @@ def test_a_claim_goes_from_837_to_999_decision_and_835(insurer: Insurer, insurer
     assert b"BPR*I*13.45*" in remitted.content
 
 
+def test_a_drug_claim_is_paid_from_its_dispensing_and_a_second_one_is_not(
+    insurer: Insurer, insurers: Caller
+) -> None:
+    insurer.covers("M2")
+    supply = chain(insurer.world)
+    pharmacy = supply.pharmacy()
+    epc = supply.bottle(pharmacy)
+    pharmacy.gives(epc, 30)
+    sender = Caller(insurer.world, pharmacy.member.actor)
+    first = interchange(insurer.payer, npi=pharmacy.npi, lines=DRUG)
+    second = first.replace(b"MI*M1~", b"MI*M2~").replace(b"000000001", b"000000002")
+    statuses = []
+    for data in (first, second):
+        before = {each["id"] for each in insurers.get("/api/v1/claims").json()}
+        assert verdicts(sender.post("/x12/", data, X12)) == ["A", "A"]
+        (fresh,) = {each["id"] for each in insurers.get("/api/v1/claims").json()} - before
+        path = f"/api/v1/claims/{fresh}"
+        decided = insurers.post(f"{path}/adjudicate")
+        assert decided.status_code == 200, decided.content
+        statuses.append((decided.json()["status"], decided.json()["paid_amount"]))
+        (line,) = insurers.get(f"{path}/decision").json()["lines"]
+        remitted = sender.get(f"{path}/remittance")
+        assert (remitted.status_code, remitted["Content-Type"]) == (200, X12)
+        if "spends" in line:
+            assert [(each["epc"], each["quantity"]) for each in line["spends"]] == [(epc, "30")]
+            assert b"BPR*I*692*" in remitted.content
+        else:
+            assert b"CAS*CO*96*1500" in remitted.content
+            (rule,) = (each for each in line["rules"] if each["rule"] == "evidence.quantity")
+            assert rule["shown"] == "30 UN billed, 0 left"
+    assert statuses == [("paid", "692.00"), ("denied", "0.00")]
+
+
 def test_a_duplicate_submit_returns_the_same_answer(insurer: Insurer, insurers: Caller) -> None:
     data = interchange(insurer.payer)
     first, second = (insurers.post("/x12/", data, X12) for _ in range(2))
@@ -166,7 +221,7 @@ def test_an_unreadable_envelope_is_a_problem_and_writes_nothing(
 
 @pytest.mark.parametrize("faults", [{"count": "7"}, {"st": "835"}, {"st": "270"}])
 def test_a_refused_set_is_refused_in_the_999_and_writes_nothing(
-    insurers: Caller, faults: dict[str, str]
+    insurers: Caller, faults: dict[str, Any]
 ) -> None:
     before = insurers.written()
     answer = insurers.post("/x12/", interchange("P1", **faults), X12)
