@@ -40,11 +40,15 @@ class ShownRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """What may be shown, how many there are in all, and the receipt of the entry that says so."""
+    """What may be shown, how many there are in all, and the receipt of the entry that says so.
+
+    ``decision`` is why, for the holder's own people alone: reasons tell of consents.
+    """
 
     records: tuple[ShownRecord, ...]
     total: int
     receipt: Receipt
+    decision: Mapping[str, Json] | None = None
 
 
 # Return whom it is about (None: nobody known) and the records asked for.
@@ -140,7 +144,10 @@ def _answer(asking: Asking, find: _Find, *, page: slice, seeds: Seeds) -> Shown:
             now=asking.now,
         )
         return Shown(
-            records=tuple(_shown(each) for each in shown[page]), total=len(shown), receipt=receipt
+            records=tuple(_shown(each) for each in shown[page]),
+            total=len(shown),
+            receipt=receipt,
+            decision=ruling.receipt if asking.is_inside else None,
         )
 
 
