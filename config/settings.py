@@ -157,6 +157,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 LOGIN_URL = "/admin/login/"
+AXES_HANDLER = "accounts.lockout.LockoutHandler"
 AXES_FAILURE_LIMIT = 5
 AXES_USERNAME_CALLABLE = "accounts.backends.attempted_email"
 AXES_CLIENT_IP_CALLABLE = "accounts.authentication.client_ip"

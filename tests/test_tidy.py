@@ -69,6 +69,7 @@ ENTRY_POINTS = re.compile(
 NAMED_IN_SETTINGS = {
     "accounts.authentication",
     "accounts.backends",
+    "accounts.lockout",
     "accounts.middleware",
     "accounts.urls",
     "config.urls",

@@ -59,7 +59,7 @@ def parse_tile_path(path: str) -> Tile:
     """Return the tile that a path names; raise ``TileError``, for a second spelling too."""
     match = _PATH.fullmatch(path)
     if match is None:
-        raise TileError(f"{path[:80]!a} names no tile")
+        raise TileError("the path names no tile")
     level, index, width = match.groups()
     tile = Tile(
         level=None if level == "entries" else int(level),
@@ -67,7 +67,7 @@ def parse_tile_path(path: str) -> Tile:
         width=int(width or TILE_WIDTH),
     )
     if format_tile_path(tile) != path:
-        raise TileError(f"{path[:80]!a} is another spelling of a tile's name")
+        raise TileError("the path is another spelling of a tile's name")
     return tile
 
 

@@ -120,8 +120,8 @@ class NotBuiltView(EpcisResource):
 
     def get(self, request: Request, rest: str) -> HttpResponse:
         """Refuse."""
-        del request
-        raise NotBuiltError(f"{rest[:80]!a} is not here yet: use /epcis/v2/events")
+        del request, rest
+        raise NotBuiltError("this address is not here yet: use /epcis/v2/events")
 
     post = get
     delete = get
