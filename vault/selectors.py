@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
+from django.db.models import Count, Max
+
 from foundation.core.problem import NotFoundError
 from ledger.core.canonical import Json
 from ledger.core.entry import parse_entry
@@ -15,6 +17,7 @@ from ledger.selectors import entry_get
 from vault.core.erasure import ErasureState
 from vault.models import Erasure, ErasureExecution
 
+LIST_MAX = 200
 STAGE_PROBED, STAGE_ROOT_DESTROYED = 1, 2
 _STATES = {
     STAGE_PROBED: ErasureState.CERTIFIED,
@@ -51,6 +54,44 @@ class ErasureInfo:
     entries: tuple[EntryRef, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErasureSummary:
+    """An erasure in a list: how far it has come, and how many approved it."""
+
+    id: UUID
+    state: ErasureState
+    category: str | None
+    reason: str
+    proposed_at: dt.datetime
+    approvals: int
+
+
+def erasure_summaries(*, limit: int = LIST_MAX) -> list[ErasureSummary]:
+    """Return the acting organisation's erasures, the newest first, at most ``limit``."""
+    rows = Erasure.objects.annotate(
+        erased=Count("execution", distinct=True),
+        stage=Max("certificates__stage"),
+        approved=Count("approvals", distinct=True),
+    ).order_by("-proposed_at", "id")
+    return [
+        ErasureSummary(
+            id=row.id,
+            state=_state(row.erased > 0, row.stage),
+            category=row.category or None,
+            reason=row.reason,
+            proposed_at=row.proposed_at,
+            approvals=row.approved,
+        )
+        for row in rows[: min(limit, LIST_MAX)]
+    ]
+
+
+def _state(is_erased: bool, stage: int | None) -> ErasureState:  # noqa: FBT001 - two facts of a row
+    if stage is not None:
+        return _STATES[stage]
+    return ErasureState.ERASED if is_erased else ErasureState.PROPOSED
+
+
 def erasure_row(erasure_id: UUID) -> Erasure:
     """Return an erasure of the acting organisation, for services; raise ``NotFoundError``."""
     row = Erasure.objects.filter(id=erasure_id).first()
@@ -65,9 +106,7 @@ def erasure_get(erasure_id: UUID) -> ErasureInfo:
     approvals = list(row.approvals.order_by("id"))
     execution = ErasureExecution.objects.filter(erasure=row).first()
     certificates = list(row.certificates.order_by("stage"))
-    state = ErasureState.PROPOSED if execution is None else ErasureState.ERASED
-    if certificates:
-        state = _STATES[certificates[-1].stage]
+    stage = certificates[-1].stage if certificates else None
     ids = [bytes(row.entry_id), *(bytes(each.entry_id) for each in approvals)]
     if execution is not None:
         ids.append(bytes(execution.entry_id))
@@ -75,7 +114,7 @@ def erasure_get(erasure_id: UUID) -> ErasureInfo:
     found = [entry_get(entry_id) for entry_id in ids]
     return ErasureInfo(
         id=row.id,
-        state=state,
+        state=_state(execution is not None, stage),
         category=row.category or None,
         reason=row.reason,
         proposed_at=row.proposed_at,

@@ -19,12 +19,13 @@ from ledger.core.receipt import parse_receipt, parse_receipt_header
 from ledger.models import Entry
 from tests.accounts.conftest import Person
 from tests.accounts.test_keys_http import proved
+from tests.conftest import NOW
 from tests.database import Databases
 from tests.vault.conftest import put
 from tests.vault.erased_rows import CANARY, kept
 from tests.vault.erasing import REASON, Hospital, NewHospital
 from vault.models import Erasure
-from vault.services import personal_get, subject_ensure
+from vault.services import erasure_approve, personal_get, subject_ensure
 
 PATH = "/api/v1/erasures"
 NUMBER = "MRN-Canary-4711"
@@ -128,6 +129,29 @@ def test_a_category_by_subject_and_a_second_person_with_the_first_ones_key(
     assert refused.json()["type"] == "urn:theriac:problem:idempotency-key-reused"
     assert post(second, where, key="k2").json()["category"] == "note"
     assert personal_get(actor=clinic.actor, item_id=items[2]) == CANARY
+
+
+def test_the_second_person_finds_what_waits_for_them(
+    clinic: Hospital, new_hospital: NewHospital
+) -> None:
+    _, second = officers(clinic)
+    assert second.get(PATH).json() == []
+    done = clinic.erase(kept(clinic)[0])
+    neighbour, _ = kept(clinic, "2")
+    erased = clinic.propose(neighbour, "note")
+    clinic.approve(erased)
+    waiting = clinic.propose(neighbour)
+    erasure_approve(actor=clinic.officer, erasure_id=waiting, now=NOW)
+    found = {each["id"]: each for each in second.get(PATH).json()}
+    assert {id_: (each["state"], each["approvals"]) for id_, each in found.items()} == {
+        str(done): ("certified", 2),
+        str(erased): ("erased", 2),
+        str(waiting): ("proposed", 1),
+    }
+    assert found[str(erased)]["category"] == "note"
+    assert proved(new_hospital().people[0]).get(PATH).json() == []
+    clinician = clinic.world.person(clinic.actor, Role.CLINICIAN)
+    assert (proved(clinician).get(PATH).status_code, Client().get(PATH).status_code) == (403, 401)
 
 
 def test_what_cannot_be_is_a_problem_and_writes_nothing(clinic: Hospital) -> None:

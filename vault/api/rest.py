@@ -25,9 +25,15 @@ from foundation.idempotency import Answer, answer_once
 from foundation.tenancy import acting_as
 from ledger.core.receipt import RECEIPT_HEADER, Receipt
 from ledger.selectors import current_log
-from vault.api.serializers import ErasureIn, ErasureOut
+from vault.api.serializers import ErasureIn, ErasureOut, ErasureSummaryOut
 from vault.selectors import ErasureInfo
-from vault.services import erasure_approve, erasure_propose, erasure_show, subject_find
+from vault.services import (
+    erasure_approve,
+    erasure_propose,
+    erasure_show,
+    erasures_show,
+    subject_find,
+)
 
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key", str, OpenApiParameter.HEADER, description="1 to 255 printable characters"
@@ -42,6 +48,13 @@ class _View(APIView):
 
 class ErasuresView(_View):
     """Proposals."""
+
+    @extend_schema(responses=ErasureSummaryOut(many=True), operation_id="erasure_list")
+    def get(self, request: Request) -> Response:
+        """List the organisation's erasures, the newest first, at most 200."""
+        return Response(
+            [dataclasses.asdict(each) for each in erasures_show(actor=actor_of(request))]
+        )
 
     @extend_schema(
         request=ErasureIn,

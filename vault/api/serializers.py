@@ -50,3 +50,14 @@ class ErasureOut(serializers.Serializer[Any]):
     approvers = serializers.ListField(child=serializers.CharField())
     certificates = serializers.ListField(child=serializers.DictField())
     entries = EntryOut(many=True)
+
+
+class ErasureSummaryOut(serializers.Serializer[Any]):
+    """An erasure in a list."""
+
+    id = serializers.UUIDField()
+    state = serializers.ChoiceField(choices=[each.value for each in ErasureState])
+    category = serializers.CharField(allow_null=True)
+    reason = serializers.CharField()
+    proposed_at = serializers.DateTimeField()
+    approvals = serializers.IntegerField()

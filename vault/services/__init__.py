@@ -1,7 +1,13 @@
 """All writes of the vault, and its reads of personal data."""
 
 from vault.services.certificates import erasure_certify
-from vault.services.erasures import Approved, erasure_approve, erasure_propose, erasure_show
+from vault.services.erasures import (
+    Approved,
+    erasure_approve,
+    erasure_propose,
+    erasure_show,
+    erasures_show,
+)
 from vault.services.items import (
     ItemDraft,
     Sealed,
@@ -39,6 +45,7 @@ __all__ = [
     "erasure_certify",
     "erasure_propose",
     "erasure_show",
+    "erasures_show",
     "lookup_find",
     "lookup_find_many",
     "lookup_put",

@@ -43,7 +43,7 @@ from vault.models import (
     SubjectKey,
 )
 from vault.registry import HolderSpec, holder_get, holder_list
-from vault.selectors import ErasureInfo, erasure_get, erasure_row
+from vault.selectors import ErasureInfo, ErasureSummary, erasure_get, erasure_row, erasure_summaries
 from vault.services.certificates import CERTIFY
 from vault.services.keys import key_id_of, lock, subject_key, subject_key_take, subject_keys_hold
 from vault.services.shredding import shred
@@ -53,6 +53,7 @@ ERASURE_PROPOSED = "vault.erasure.proposed.v1"
 ERASURE_APPROVED = "vault.erasure.approved.v1"
 SUBJECT_ERASED = "vault.subject.erased.v1"
 ERASERS = frozenset({Role.PRIVACY_OFFICER, Role.ADMIN})
+READERS = ERASERS | {Role.AUDITOR}
 _LOCK = 24  # classid of the advisory locks on an erasure
 
 
@@ -191,12 +192,19 @@ def _erase(*, actor: Actor, row: Erasure, key: SubjectKey, now: dt.datetime) -> 
     return receipt
 
 
+def erasures_show(*, actor: Actor) -> list[ErasureSummary]:
+    """Return the organisation's erasures, the newest first; raises as ``erasure_show``."""
+    _allowed(actor, READERS, Scope.RECORDS_READ)
+    with acting_as(actor):
+        return erasure_summaries()
+
+
 def erasure_show(*, actor: Actor, erasure_id: UUID) -> ErasureInfo:
     """Return how an erasure stands, for who erases and for auditors.
 
     Raise ``ForbiddenError`` or ``MissingScopeError`` for who may not, ``NotFoundError``.
     """
-    _allowed(actor, ERASERS | {Role.AUDITOR}, Scope.RECORDS_READ)
+    _allowed(actor, READERS, Scope.RECORDS_READ)
     with acting_as(actor):
         return erasure_get(erasure_id)
 

@@ -1,3 +1,14 @@
+-- Without the triggers nobody deletes: the privilege goes first.
+REVOKE DELETE ON
+    vault_subject,
+    vault_subjectidentifier,
+    vault_subjectkey,
+    vault_subjecttag,
+    vault_subjectlookup,
+    vault_personalitem
+FROM theriac_app;
+REVOKE UPDATE (kek_version, wrapped_dek) ON vault_personalitem FROM theriac_app;
+REVOKE UPDATE (epoch, wrapped_lookup_key) ON vault_keyring FROM theriac_app;
 DROP TRIGGER rewrap_needs_erasure ON vault_personalitem;
 DROP TRIGGER IF EXISTS personal_needs_erasure ON vault_subject;
 DROP TRIGGER IF EXISTS personal_needs_erasure ON vault_subjectidentifier;
