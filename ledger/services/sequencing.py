@@ -188,8 +188,10 @@ def _copy_leaves(
     log: LogInfo, first: int, leaves: Sequence[NewLeaf], links: Sequence[bytes]
 ) -> None:
     columns = "(log_id, log_index, leaf_hash, chain_hash, submission_id, position)"
+    connection = connections[SYSTEM_ALIAS]
     with (
-        connections[SYSTEM_ALIAS].cursor() as cursor,
+        connection.wrap_database_errors,  # a COPY is the driver's own, and so are its errors
+        connection.cursor() as cursor,
         cursor.copy(f"COPY ledger_leaf {columns} FROM STDIN (FORMAT BINARY)") as copy,
     ):
         copy.set_types(["int8", "int8", "bytea", "bytea", "int8", "int4"])

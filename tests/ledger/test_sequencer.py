@@ -2,11 +2,13 @@
 
 import datetime as dt
 import time
+from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
 import pytest
 from django.core.management import call_command
 from django.db import IntegrityError, connections
+from pytest_django.fixtures import Settings
 
 from foundation.core.actor import PUBLIC, SYSTEM
 from foundation.tenancy import SYSTEM_ALIAS, acting_as
@@ -16,7 +18,8 @@ from ledger.core.proof import check_consistency
 from ledger.errors import FrozenError
 from ledger.management.commands import sequencer as command
 from ledger.models import Checkpoint, Leaf, LogFreeze
-from ledger.services import Sequencer, submission_append
+from ledger.selectors import Head, LogInfo
+from ledger.services import Sequencer, channel_create, sequencing, submission_append
 from ledger.services.verification import log_verify
 from tests.conftest import NOW, Channel
 from tests.database import Databases
@@ -160,3 +163,33 @@ def test_the_command_waits_out_trouble(fresh_db: Channel, monkeypatch: pytest.Mo
         call_command(running)
     assert naps == [command.TROUBLE_S, command.TROUBLE_S]
     assert fresh_db.sequence() == 2
+
+
+def test_a_running_sequencer_may_be_quicker_than_the_making_of_the_channel(
+    fresh_db: Channel, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.CHANNEL_NAME = "second"
+    selectors.forget_logs()
+    assert fresh_db.log.name == "main"
+    quicker = [True]
+
+    def late(log: LogInfo) -> Head | None:
+        head = selectors.checkpoint_latest(log)
+        if quicker.pop() if quicker else False:
+            with ThreadPoolExecutor(1) as pool:
+                assert pool.submit(flush, log).result() == 2
+        return head
+
+    monkeypatch.setattr(sequencing, "checkpoint_latest", late)
+    log = channel_create(operator_id=uuid4(), operator_name="Other", now=NOW)
+    with acting_as(SYSTEM):
+        head = selectors.checkpoint_latest(log)
+    assert head is not None
+    assert (quicker, head.size) == ([], 2)
+
+
+def flush(log: LogInfo) -> int:
+    try:
+        return Sequencer(log).flush(now=NOW)
+    finally:
+        connections.close_all()
