@@ -87,13 +87,16 @@ def _key(stated: Statement) -> SigningKey:
 
 
 def _check_chain(stated: Statement) -> None:
+    if stated.chain != key_head(stated.key_id.hex()):
+        raise head_conflict(stated)
+
+
+def head_conflict(stated: Statement) -> KeyHeadConflictError:
+    """Return the refusal of a statement that does not follow, with what does."""
     head = key_head(stated.key_id.hex())
-    if stated.chain != head:
-        raise KeyHeadConflictError(
-            "sign again, following the key's last submission",
-            first=head.first,
-            prev=head.prev.hex(),
-        )
+    return KeyHeadConflictError(
+        "sign again, following the key's last submission", first=head.first, prev=head.prev.hex()
+    )
 
 
 def _compare(stated: Statement, drafts: Sequence[EntryDraft], sealed: SealedSubmission) -> None:

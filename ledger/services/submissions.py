@@ -35,12 +35,13 @@ from ledger.errors import (
 from ledger.models import Entry, LogFreeze, Submission
 from ledger.selectors import LogInfo, current_log, receipt_key_name
 from ledger.services.keys import HeldKey, Signer, key_for_signing
-from ledger.services.sealed import sealed_check
+from ledger.services.sealed import head_conflict, sealed_check
 from ledger.services.signed import Signed, promise_of
 
 # Beyond this many waiting submissions the caller is asked to come back (ledger guide 7).
 OUTSTANDING_MAX = 4096
 GOVERNING = ("ledger.",)
+KEY_NO_FORK = "submission_key_no_fork"
 _ORGANISATION_LOCK = 11  # classid of the advisory locks on an organisation's keys
 
 
@@ -161,7 +162,8 @@ def signed_by(
 def submission_store(*, log: LogInfo, signed: Signed, now: dt.datetime) -> Receipt:
     """Store a signed submission and queue it; return the promise. Part of the frozen call.
 
-    Raise ``AlreadySubmittedError`` where the submission's id, or one of its entries', is there.
+    Raise ``AlreadySubmittedError`` where the submission's id, or one of its entries', is there,
+    ``KeyHeadConflictError`` where another of the key's took its place just now.
     """
     stated = signed.parsed
     promise = promise_of(
@@ -177,6 +179,9 @@ def submission_store(*, log: LogInfo, signed: Signed, now: dt.datetime) -> Recei
         with transaction.atomic(using=current_alias()):
             _insert(log, signed, promise, signature)
     except IntegrityError as error:
+        if violated(error) == KEY_NO_FORK:
+            # Two of the key's submissions at once: the other one is the head now.
+            raise head_conflict(stated) from error
         raise AlreadySubmittedError(
             "the submission's id, or one of its entries', was used before: nothing was stored"
         ) from error
@@ -236,6 +241,12 @@ def _insert(log: LogInfo, signed: Signed, promise: Promise, signature: bytes) ->
                 list(signed.entries),
             ],
         )
+
+
+def violated(error: IntegrityError) -> str:
+    """Return the name of the constraint that refused, empty where the database names none."""
+    diagnosis = getattr(error.__cause__, "diag", None)
+    return getattr(diagnosis, "constraint_name", None) or ""
 
 
 def truncated(time: dt.datetime) -> dt.datetime:

@@ -1,11 +1,13 @@
 """EPCIS over HTTP: record, read, refuse in the standard's own form; and verdicts."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
 import orjson
 import pytest
+from django.db import connections
 from django.test import Client
 
 from accounts.services import api_key_create
@@ -48,6 +50,32 @@ def test_an_event_is_recorded_once_and_read_back(channel: Channel, maker: Member
     }
     stranger = caller(member(channel, "pharmacy"), "epcis:read")
     assert stranger.get(made["Location"]).status_code == 404
+
+
+def test_one_event_sent_many_times_at_once_is_recorded_once(maker: Member) -> None:
+    both = caller(maker, "epcis:read", "epcis:write")
+    body = orjson.dumps({"@context": CONTEXT, **commission(packs(1))})
+
+    def record(number: int) -> int:
+        try:
+            answer = both.post(
+                "/epcis/v2/events",
+                body,
+                content_type="application/json",
+                headers={"Idempotency-Key": f"try-{number}"},
+            )
+            return int(answer.status_code)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(6) as threads:
+        found = list(threads.map(record, range(12)))
+    # Who came while another was at it sends again; nobody is told of an error of ours.
+    assert set(found) <= {201, 409}
+    assert 201 in found
+    with acting_as(maker.actor):
+        assert len(event_list()) == 1
+    assert record(13) == 201
 
 
 def test_events_come_in_pages(channel: Channel, maker: Member) -> None:

@@ -2,12 +2,14 @@
 
 import base64
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
 import orjson
 import pytest
+from django.db import connections
 from django.test import Client
 from nacl.signing import SigningKey
 
@@ -114,6 +116,30 @@ def test_two_sealed_scans_chain_and_a_fork_is_told_the_head(fresh_db: Channel) -
     assert recorded(scanner) == [one["eventID"], two["eventID"]]
     fresh_db.sequence()
     assert log_verify().faults == ()
+
+
+def test_of_two_at_once_one_is_taken_and_the_other_told_the_head(scanner: Scanner) -> None:
+    start = scanner.head()
+    sealed = [scanner.seal(scan(), start) for _ in range(6)]
+
+    def record(one: dict[str, Any]) -> Any:
+        try:
+            return scanner.record(one)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(6) as threads:
+        answers = list(threads.map(record, [one for one, _ in sealed]))
+    taken = [at for at, answer in enumerate(answers) if answer.status_code == 201]
+    assert len(taken) == 1
+    head = sealed[taken[0]][1]
+    assert scanner.head() == head
+    for at, answer in enumerate(answers):
+        if at not in taken:
+            problem = orjson.loads(answer.content)
+            assert answer.status_code == 409
+            assert {"first": problem["first"], "prev": problem["prev"]} == head
+    assert len(recorded(scanner)) == 1
 
 
 def test_the_entry_is_what_the_client_made(scanner: Scanner) -> None:
