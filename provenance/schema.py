@@ -164,7 +164,7 @@ class Query(graphene.ObjectType):
     def resolve_pack(
         _root: None,
         info: Any,
-        question: Question,
+        question: Question | None,
         epc: str | None = None,
         scan: str | None = None,
     ) -> PackInfo:
@@ -179,7 +179,7 @@ class Query(graphene.ObjectType):
         return pack_get(
             actor=actor,
             scan=text,
-            question=Question(question),
+            question=question or Question.CHECK,
             now=timezone.now(),
             events_max=PACK_EVENTS_MAX,
         )

@@ -390,3 +390,22 @@ def test_single_fields_take_few_queries(world: World, query: str) -> None:
     asker = system(world, world.admit())
     # The key, its transaction, the field, its transaction, and what they set.
     assert len(statements(asker, query)) <= 8
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "{members(first:null,after:null){edges{cursor}}}",
+        "{keys(first:null,organisationId:null){edges{cursor}}}",
+        "{events(first:null,epc:null){edges{cursor}}}",
+        "{claims(first:null,status:null){edges{cursor}}}",
+        "{contracts(first:null){edges{cursor}}}",
+        "{organisation(id:null){name}}",
+        '{pack(scan:"https://id.gs1.org/01/00300010123455/21/A",question:null){epc}}',
+    ],
+)
+def test_null_is_as_if_an_argument_were_left_out(
+    world: World, channel: Channel, query: str
+) -> None:
+    asker = asker_of(world, member(channel, "pharmacy"), "epcis:read", "claims:read")
+    assert asker.data(query)
