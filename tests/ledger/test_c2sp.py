@@ -72,6 +72,9 @@ def test_each_channel_proves_its_own_entries_only(
         for accept in ("application/json", "text/plain"):
             other = anyone.get(f"/log/second/proof/{entry_id}", headers={"Accept": accept})
             assert (other.status_code, b"unknown-entry" in other.content) == (404, True)
+        own = get(anyone, f"proof/{entry_id}.tlog-proof")
+        assert own == get(anyone, f"proof/{entry_id}", Accept="text/plain")
+        assert anyone.get(f"/log/second/proof/{entry_id}.tlog-proof").status_code == 404
         vkey = anyone.get("/log/second/vkey").content.decode()
         assert vkey == f"{second.vkey}\n"
 
