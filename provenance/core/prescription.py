@@ -166,11 +166,12 @@ def _number(node: Node | None) -> str:
 
 
 def _fill(node: Node | None) -> int:
-    value = node.value if node else 0
+    if node is None:
+        return 0
+    value = node.value
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= FILL_MAX:
         return value
-    if node:
-        node.fault("value", f"a fill is a number from 0, the first one, to {FILL_MAX}")
+    node.fault("value", f"a fill is a number from 0, the first one, to {FILL_MAX}")
     return 0
 
 

@@ -28,7 +28,7 @@ from provenance.core.prescription import (
 from provenance.errors import EventIdTakenError, PatientMissingError
 from provenance.holders import Holder
 from provenance.models import Dispensing, Event
-from vault.errors import UnknownItemError, UnreadableItemError
+from vault.errors import ErasedError, UnknownItemError, UnreadableItemError
 from vault.services import (
     ItemDraft,
     LookupDraft,
@@ -188,7 +188,7 @@ def check_same_person(actor: Actor, key: tuple[str, bool], sent: bytes | None) -
         return
     try:
         before = None if row is None else personal_get(actor=actor, item_id=row.item_id)
-    except (UnknownItemError, UnreadableItemError):
+    except (ErasedError, UnknownItemError, UnreadableItemError):
         before = None  # erased: nobody can say any more whether this is the same
     if before is None or sent is None or orjson.loads(before)["event"] != sent.decode():
         raise EventIdTakenError("send the first event again, or this one under its own id")

@@ -30,7 +30,7 @@ from provenance.models import Dispensing, Event, EventItem, ItemException, ItemS
 from provenance.services.capture import CAPTURED, DOCUMENT_SIZE_BYTES_MAX, HEADER
 from provenance.services.folds import Folded, exception_row, fold_views
 from provenance.states import format_state, format_view
-from vault.errors import UnknownItemError, UnknownSubjectError, UnreadableItemError
+from vault.errors import ErasedError, UnknownItemError, UnknownSubjectError, UnreadableItemError
 from vault.services import personal_get
 
 BATCH: Final = 200
@@ -121,7 +121,7 @@ def _vault_key(row: Dispensing | None) -> bytes | None:
     try:
         with acting_as(pharmacy):
             item = orjson.loads(personal_get(actor=pharmacy, item_id=row.item_id))
-    except (UnknownItemError, UnreadableItemError, UnknownSubjectError):
+    except (ErasedError, UnknownItemError, UnreadableItemError, UnknownSubjectError):
         return None
     return bytes.fromhex(item["opening_key"])
 
