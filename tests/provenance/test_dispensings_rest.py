@@ -11,7 +11,8 @@ from foundation.tenancy import acting_as
 from provenance.models import Dispensing, Event
 from provenance.selectors import event_list
 from tests.conftest import Channel
-from tests.provenance.epcis_samples import CONTEXT
+from tests.database import Databases
+from tests.provenance.epcis_samples import CONTEXT, document
 from tests.provenance.test_epcis_rest import caller
 from tests.provenance.test_exactly_once import in_stock
 from tests.provenance.world import GTIN, NDC, Member, fill, member, packs
@@ -94,12 +95,12 @@ def test_units_are_said_as_claims_say_them(maker: Member, pharmacy: Member) -> N
     assert give(till, raw).status_code == 201
     with acting_as(pharmacy.actor):
         assert Dispensing.objects.get().unit == "ML"
-        document = bytes(
+        stored = bytes(
             Event.objects.get(
                 organisation_id=pharmacy.actor.organisation, biz_step="dispensing"
             ).document
         )
-    (amount,) = orjson.loads(document)["quantityList"]
+    (amount,) = orjson.loads(stored)["quantityList"]
     assert (amount["quantity"], amount["uom"]) == (2.5, "MLT")
 
 
@@ -185,3 +186,37 @@ def test_a_wrong_prescription_is_refused_in_the_standards_form(
     assert refused.status_code == 400
     answer = refused.json()
     assert (answer["type"], answer["fault"]) == ("epcisException:ValidationException", fault)
+
+
+def test_a_document_of_dispensings_is_captured_at_once_and_kept_nowhere_in_clear(
+    maker: Member, pharmacy: Member, databases: Databases
+) -> None:
+    epcs = packs(2)
+    in_stock(maker, pharmacy, epcs)
+    who = {"system": "urn:mrn", "value": CANARY}
+    body = document(
+        fill(epcs[0], 3, patient=who),
+        fill(epcs[1], 4, patient=who, ndc=CANARY),
+    )
+    client = caller(pharmacy, "epcis:read", "epcis:write")
+    taken = client.post(
+        "/epcis/v2/capture",
+        orjson.dumps(body),
+        content_type="application/json",
+        headers={"GS1-Capture-Error-Behaviour": "proceed"},
+    )
+    assert taken.status_code == 202, taken.content
+    job = client.get(taken["Location"])
+    assert (job.json()["running"], job.json()["success"]) == (False, False)  # some, not all
+    assert [each["fault"] for each in job.json()["errors"]] == ["ndc"]
+    with acting_as(pharmacy.actor):
+        assert [row.epc for row in Dispensing.objects.all()] == [epcs[0]]
+    assert CANARY.encode() not in job.content
+    with databases.superuser() as everything:
+        tables = everything.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+        texts = {
+            str(name): str(everything.execute(f'SELECT "{name}"::text FROM "{name}"').fetchall())
+            for (name,) in tables.fetchall()
+        }
+    needles = (CANARY, CANARY.encode().hex())
+    assert [name for name, text in texts.items() if any(n in text for n in needles)] == []
