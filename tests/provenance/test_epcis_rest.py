@@ -52,6 +52,29 @@ def test_an_event_is_recorded_once_and_read_back(channel: Channel, maker: Member
     assert stranger.get(made["Location"]).status_code == 404
 
 
+def test_a_bodiless_answer_says_its_place_in_a_header(channel: Channel, maker: Member) -> None:
+    both = caller(maker, "epcis:read", "epcis:write", "ledger:read")
+    body = orjson.dumps({"@context": CONTEXT, **commission(packs(1))})
+
+    def record() -> Any:
+        return both.post(
+            "/epcis/v2/events",
+            body,
+            content_type="application/json",
+            headers={"Prefer": "wait=0"},
+        )
+
+    promised = record()
+    assert (promised.status_code, promised["Preference-Applied"]) == (201, "wait=0")
+    assert "Theriac-Log-Index" not in promised
+    channel.sequence()
+    placed = record()
+    assert (placed.content, placed["Theriac-Receipt"]) == (b"", promised["Theriac-Receipt"])
+    id_ = parse_receipt_header(placed["Theriac-Receipt"]).promise.id
+    found = both.get(f"/api/v1/ledger/receipts/{id_}").json()
+    assert placed["Theriac-Log-Index"] == str(found["sequenced"]["header_index"])
+
+
 def test_one_event_sent_many_times_at_once_is_recorded_once(maker: Member) -> None:
     both = caller(maker, "epcis:read", "epcis:write")
     body = orjson.dumps({"@context": CONTEXT, **commission(packs(1))})
