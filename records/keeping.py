@@ -11,7 +11,7 @@ from uuid import UUID
 
 from foundation.core.actor import Actor
 from ledger.core.bundle import Opening
-from ledger.core.canonical import canonical_bytes, parse_canonical
+from ledger.core.canonical import Json, canonical_bytes, parse_canonical
 from records.core.intake import Incoming
 from vault.errors import ErasedError
 from vault.services import (
@@ -42,6 +42,7 @@ class Holder(StrEnum):
 
     RECORD = "records.record"
     DISCLOSURE = "records.disclosure"
+    GLASS = "records.glass"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,3 +182,29 @@ def _openings(actor: Actor, item_ids: Collection[UUID]) -> dict[UUID, Opening]:
         return openings_get(actor=actor, item_ids=item_ids)
     except ErasedError:
         return {}
+
+
+def glass_keep(
+    *, actor: Actor, subject_id: UUID, ref: UUID, header: bytes, data: bytes, seeds: Seeds
+) -> Sealed:
+    """Put what is said of an opening, its explanation or its review into the vault."""
+    draft = ItemDraft(
+        subject_id=subject_id,
+        holder=Holder.GLASS,
+        ref=ref,
+        media_type="application/json",
+        data=data,
+        header=header,
+        seed=seeds(),
+    )
+    return personal_put_many(actor=actor, items=[draft])[0]
+
+
+def glasses_kept(*, actor: Actor, item_ids: Collection[UUID]) -> dict[UUID, Mapping[str, Json]]:
+    """Return what was said of openings; what was erased is left out."""
+    found: dict[UUID, Mapping[str, Json]] = {}
+    for item_id, opening in _openings(actor, item_ids).items():
+        value = parse_canonical(opening.data)
+        assert isinstance(value, dict), "as it was put"
+        found[item_id] = value
+    return found

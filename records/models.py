@@ -5,6 +5,7 @@ from typing import ClassVar
 from django.db import models
 
 from foundation.core.ledger_role import LedgerRole
+from records.core.break_glass import BreakGlassStep
 
 
 class Record(models.Model):
@@ -92,3 +93,77 @@ class Disclosure(models.Model):
     def __str__(self) -> str:
         """Return to whom."""
         return str(self.reader_id)
+
+
+class BreakGlass(models.Model):
+    """One opening of a patient's records to a person, who it was to, how far and until when.
+
+    Why, and by which name the patient was asked for, is the vault's item.
+    """
+
+    ledger_role: ClassVar[LedgerRole] = LedgerRole.FACT
+
+    organisation_id = models.UUIDField()
+    glass_id = models.UUIDField(unique=True)
+    subject_id = models.UUIDField()
+    reader_id = models.UUIDField()
+    person_id = models.UUIDField()
+    step = models.CharField(
+        max_length=20, choices=[(each.value, each.value) for each in BreakGlassStep]
+    )
+    started_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    item_id = models.UUIDField(unique=True)
+    commitment = models.BinaryField(max_length=32)
+    entry_id = models.BinaryField(max_length=32)
+
+    class Meta:
+        """It ends by itself."""
+
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(ends_at__gt=models.F("started_at")), name="break_glass_ends"
+            )
+        ]
+        indexes = [
+            models.Index(fields=["organisation_id", "subject_id"], name="break_glass_of_subject")
+        ]
+
+    def __str__(self) -> str:
+        """Return the id."""
+        return str(self.glass_id)
+
+
+class BreakGlassExplanation(models.Model):
+    """That whoever broke a glass said why in words; the words are the vault's item."""
+
+    ledger_role: ClassVar[LedgerRole] = LedgerRole.FACT
+
+    organisation_id = models.UUIDField()
+    glass = models.OneToOneField(BreakGlass, models.PROTECT, related_name="explanation")
+    explained_at = models.DateTimeField()
+    item_id = models.UUIDField(unique=True)
+    commitment = models.BinaryField(max_length=32)
+    entry_id = models.BinaryField(max_length=32)
+
+    def __str__(self) -> str:
+        """Return which opening it explains."""
+        return str(self.glass_id)
+
+
+class BreakGlassReview(models.Model):
+    """That somebody else looked at an opening; the verdict is the vault's item."""
+
+    ledger_role: ClassVar[LedgerRole] = LedgerRole.FACT
+
+    organisation_id = models.UUIDField()
+    glass = models.OneToOneField(BreakGlass, models.PROTECT, related_name="review")
+    reviewer_id = models.UUIDField()
+    reviewed_at = models.DateTimeField()
+    item_id = models.UUIDField(unique=True)
+    commitment = models.BinaryField(max_length=32)
+    entry_id = models.BinaryField(max_length=32)
+
+    def __str__(self) -> str:
+        """Return which opening it is about."""
+        return str(self.glass_id)

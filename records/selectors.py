@@ -3,13 +3,16 @@
 Nothing here holds what describes a patient; reading that is a service, because it is an entry.
 """
 
+import datetime as dt
 from collections.abc import Collection
+from dataclasses import dataclass
 from uuid import UUID
 
 from django.db import connections
 
-from foundation.tenancy import current_alias
-from records.models import Record
+from foundation.tenancy import current_actor, current_alias
+from records.core.break_glass import REVIEW_DUE
+from records.models import BreakGlass, Record
 
 
 def newest_of_subject(
@@ -41,3 +44,39 @@ def head_hold(*, organisation_id: UUID, subject_id: UUID) -> None:
             " WHERE organisation_id = %s AND subject_id = %s FOR SHARE",
             [organisation_id, subject_id],
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenReview:
+    """An opening that nobody has reviewed yet."""
+
+    glass_id: UUID
+    reader_id: UUID
+    person_id: UUID
+    step: str
+    started_at: dt.datetime
+    ends_at: dt.datetime
+    review_due_at: dt.datetime
+    is_overdue: bool
+    is_explained: bool
+
+
+def reviews_open(*, now: dt.datetime) -> tuple[OpenReview, ...]:
+    """Return the openings of the acting organisation's records without a review, oldest first."""
+    rows = BreakGlass.objects.filter(
+        organisation_id=current_actor().organisation, review=None
+    ).select_related("explanation")
+    return tuple(
+        OpenReview(
+            glass_id=row.glass_id,
+            reader_id=row.reader_id,
+            person_id=row.person_id,
+            step=row.step,
+            started_at=row.started_at,
+            ends_at=row.ends_at,
+            review_due_at=row.ends_at + REVIEW_DUE,
+            is_overdue=row.ends_at + REVIEW_DUE <= now,
+            is_explained=hasattr(row, "explanation"),
+        )
+        for row in rows.order_by("id")
+    )

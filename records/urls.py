@@ -2,6 +2,7 @@
 
 from django.urls import path, re_path
 
+from records.api.break_glass import ExplanationView, GlassesView, GlassView, ReviewView
 from records.api.fhir import (
     MetadataView,
     NotBuiltView,
@@ -17,6 +18,14 @@ _ID = r"(?P<id_>[A-Za-z0-9.-]{1,64})"
 
 urlpatterns = [
     path("disclosures", DisclosuresView.as_view(), name="disclosures"),
+    path("break-glass", GlassesView.as_view(), name="break-glass"),
+    path("break-glass/<uuid:glass_id>", GlassView.as_view(), name="break-glass-one"),
+    path(
+        "break-glass/<uuid:glass_id>/explanation",
+        ExplanationView.as_view(),
+        name="break-glass-explanation",
+    ),
+    path("break-glass/<uuid:glass_id>/review", ReviewView.as_view(), name="break-glass-review"),
 ]
 fhir_urlpatterns = [
     path("", SubmissionView.as_view(), name="fhir-submission"),

@@ -41,7 +41,13 @@ from records.core.intake import Incoming, read_bundle, read_single
 from records.core.outcome import Issue, format_outcome
 from records.core.search import format_searchset, parse_search
 from records.parsers import FormParser
-from records.services import PersonName, record_read, record_search, records_submit
+from records.services import (
+    PersonName,
+    record_read,
+    record_search,
+    records_submit,
+    versions_before,
+)
 from records.services.deciding import base_url
 
 RECORD_EXTENSION = "StructureDefinition/theriac-record"
@@ -230,10 +236,13 @@ def _recorded(
             headers={RECEIPT_HEADER: done.receipt.header()},
         )
 
+    key, path = request.headers.get("Idempotency-Key"), f"{request.method} {request.path}"
+    if key is None:
+        path += f" after {versions_before(actor=actor, incoming=incoming)}"
     return answer_once(
         actor=actor,
-        key=request.headers.get("Idempotency-Key"),
-        path=f"{request.method} {request.path}",
+        key=key,
+        path=path,
         body=raw,
         now=now,
         answer=record,

@@ -151,11 +151,22 @@ def review_glass(
     """
     if reviewer_id == glass.person_id:
         raise BreakGlassError("nobody reviews their own access")
-    if REVIEWER not in reviewer_roles:
-        raise BreakGlassError(f"a review is closed by a {REVIEWER}")
+    check_reviewer(reviewer_roles)
     if len(explanation.strip()) < EXPLANATION_LENGTH_MIN:
         raise BreakGlassError("the review stays open until the access is explained in words")
     return BreakGlassReview(reviewer_id=reviewer_id, verdict=verdict, reviewed_at=now)
+
+
+def check_reviewer(roles: frozenset[Role]) -> None:
+    """Raise ``BreakGlassError`` unless the roles include the reviewer's."""
+    if REVIEWER not in roles:
+        raise BreakGlassError(f"a review is seen and closed by a {REVIEWER}")
+
+
+def check_explanation(explanation: str) -> None:
+    """Raise ``BreakGlassError`` for words that explain nothing."""
+    if len(explanation.strip()) < EXPLANATION_LENGTH_MIN:
+        raise BreakGlassError(f"explain it in at least {EXPLANATION_LENGTH_MIN} characters")
 
 
 def _is_recent(reauthenticated_at: dt.datetime, now: dt.datetime) -> bool:

@@ -92,6 +92,14 @@ def format_searchset(
     )
 
 
+def parse_person(text: str, *, base: str) -> tuple[str | None, str]:
+    """Return whom a text names: no system and a Patient's id, or an identifier's two parts.
+
+    Raise ``SearchError``.
+    """
+    return _person("", "patient", text, base)
+
+
 def _person(type_: str, name: str, value: str, base: str) -> tuple[str | None, str]:
     by_id = {"_id"} if type_ == "Patient" else _OF_PATIENT
     by_identifier = (

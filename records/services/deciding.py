@@ -60,10 +60,13 @@ class Asking:
 
     @property
     def holder(self) -> Actor:
-        """Who answers, under its own key: the reader's own organisation, or the other one."""
-        if self.reader.organisation_id == self.holder_id:
-            return self.reader
-        return Actor(kind=ActorKind.ORGANISATION, organisation_id=self.holder_id)
+        """Who answers, under its own key."""
+        return holder_of(self.reader, self.holder_id)
+
+    @property
+    def is_emergency(self) -> bool:
+        """Whether the reader says that the glass was broken."""
+        return self.purpose == BTG.code
 
     @property
     def is_inside(self) -> bool:
@@ -125,6 +128,13 @@ class Ruling:
     def permits(self, record: Opened) -> bool:
         """Return whether the record may be shown."""
         return permits_record(self.decision, record.index)
+
+
+def holder_of(actor: Actor, holder_id: UUID) -> Actor:
+    """Return who acts for the holder: the actor in its own organisation, else the organisation."""
+    if actor.organisation_id == holder_id:
+        return actor
+    return Actor(kind=ActorKind.ORGANISATION, organisation_id=holder_id)
 
 
 def base_url() -> str:

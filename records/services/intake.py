@@ -26,6 +26,7 @@ from records.keeping import (
     people_ensure,
     records_find,
     records_keep,
+    records_kept,
     records_name,
 )
 from records.models import ConsentHead, Record
@@ -104,6 +105,29 @@ def records_submit(
             )
         )
         return Recorded(versions=tuple(places), receipt=receipt)
+
+
+def versions_before(*, actor: Actor, incoming: Sequence[Incoming]) -> tuple[int, ...]:
+    """Return how many versions of each resource came before this one, if it is the newest.
+
+    So the same bytes are a repeat only while nothing else came after them: a consent that is
+    given, revoked and given again in the same words is three acts.
+    """
+    with acting_as(actor):
+        ids = records_find(actor=actor, names=[one.name for one in incoming])
+        rows = newest_of(
+            organisation_id=actor.organisation,
+            record_ids=[each for each in ids if each is not None],
+        )
+        kept = records_kept(actor=actor, item_ids=[row.item_id for row in rows.values()])
+        counts = []
+        for one, record_id in zip(incoming, ids, strict=True):
+            row = None if record_id is None else rows[record_id]
+            version = 0 if row is None else row.version
+            if row is not None and row.item_id in kept and kept[row.item_id].data == one.data:
+                version -= 1
+            counts.append(version)
+        return tuple(counts)
 
 
 def _take_turn(organisation_id: UUID, names: Sequence[tuple[str, str]]) -> None:

@@ -4,7 +4,7 @@ What is missing and what is refused answer alike, and either way the holder ente
 disclosure: nobody can tell from answer or ledger whether something is there.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -14,10 +14,12 @@ from foundation.core.problem import ForbiddenError
 from foundation.tenancy import acting_as
 from ledger.core.canonical import Json
 from ledger.core.receipt import Receipt
+from records.core.break_glass import BreakGlass
 from records.core.consent_values import ETREAT
 from records.keeping import PersonName, Seeds, nobody_ensure, records_find, subject_find
 from records.selectors import newest_of, newest_of_subject
-from records.services.deciding import Asking, Opened, Ruling, open_records, rule_on
+from records.services.break_glass import glasses_running
+from records.services.deciding import Asking, Opened, open_records, rule_on
 from records.services.disclosures import disclosure_write
 
 
@@ -70,7 +72,7 @@ def record_read(*, asking: Asking, type_: str, id_: str, seeds: Seeds) -> Shown:
         opened = open_records(asking.holder, list(rows.values()))
         return (opened[0].row.subject_id if opened else None), opened
 
-    return _answer(asking, find, page=slice(0, 1), seeds=seeds)
+    return _answer(asking, find, page=slice(0, 1), seeds=seeds, named=None)
 
 
 def record_search(
@@ -87,7 +89,7 @@ def record_search(
         )
         return subject_id, open_records(asking.holder, rows)
 
-    return _answer(asking, find, page=page, seeds=seeds)
+    return _answer(asking, find, page=page, seeds=seeds, named=person)
 
 
 def access_explain(
@@ -126,20 +128,28 @@ def reading_check(asking: Asking) -> None:
         raise EmergencyError("break the glass under /api/v1/break-glass, then read as BTG")
 
 
-def _answer(asking: Asking, find: _Find, *, page: slice, seeds: Seeds) -> Shown:
+def _answer(
+    asking: Asking, find: _Find, *, page: slice, seeds: Seeds, named: PersonName | None
+) -> Shown:
     reading_check(asking)
     holder = asking.holder
     with acting_as(holder):
         subject_id, found = find()
         about = subject_id or nobody_ensure(actor=holder, now=asking.now)
-        ruling = rule_on(asking, subject_id=about)
-        shown = _permitted(asking, ruling, found)
+        glasses = _glasses(asking, subject_id, about, named) if asking.is_emergency else {}
+        ruling = rule_on(asking, subject_id=about, glass=bool(glasses))
+        shown = [
+            each
+            for each in found
+            if ruling.permits(each) and (not glasses or _opens(glasses, each, asking))
+        ]
+        glass_ids: dict[str, Json] = {"glasses": sorted(map(str, glasses))} if glasses else {}
         receipt = disclosure_write(
             holder=holder,
             reader=asking.reader,
             subject_id=about,
             records=[each.disclosed for each in shown[page]],
-            receipt=ruling.receipt,
+            receipt={**ruling.receipt, **glass_ids},
             seeds=seeds,
             now=asking.now,
         )
@@ -151,9 +161,33 @@ def _answer(asking: Asking, find: _Find, *, page: slice, seeds: Seeds) -> Shown:
         )
 
 
-def _permitted(asking: Asking, ruling: Ruling, found: Sequence[Opened]) -> list[Opened]:
-    del asking
-    return [each for each in found if ruling.permits(each)]
+def _glasses(
+    asking: Asking, subject_id: UUID | None, about: UUID, named: PersonName | None
+) -> dict[UUID, BreakGlass]:
+    """Return the reader's running openings for this patient; raise ``EmergencyError``.
+
+    Where nobody is known, only an opening by the very same name counts: whether a name is known
+    is told by no difference between two names.
+    """
+    found: dict[UUID, BreakGlass] = {}
+    if (subject_id or named) is not None:
+        found = glasses_running(
+            reader=asking.reader,
+            holder=asking.holder,
+            subject_id=about,
+            person=None if subject_id is not None else named,
+            now=asking.now,
+        )
+    if not found:
+        raise EmergencyError("break the glass for this patient under /api/v1/break-glass first")
+    return found
+
+
+def _opens(glasses: Mapping[UUID, BreakGlass], record: Opened, asking: Asking) -> bool:
+    return any(
+        glass.opens(record_type=record.row.resource_type, time=asking.now)
+        for glass in glasses.values()
+    )
 
 
 def _shown(opened: Opened) -> ShownRecord:

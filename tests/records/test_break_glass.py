@@ -15,6 +15,8 @@ from records.core.break_glass import (
     BreakGlassStep,
     BreakGlassVerdict,
     break_glass,
+    check_explanation,
+    check_reviewer,
     review_glass,
 )
 
@@ -98,3 +100,12 @@ def test_a_privacy_officer_closes_the_review() -> None:
 def test_nobody_else_closes_it_and_not_without_words(members: dict[str, Any], message: str) -> None:
     with pytest.raises(BreakGlassError, match=message):
         review(**members)
+
+
+def test_reviewers_and_words_are_checked_by_themselves() -> None:
+    check_reviewer(frozenset({Role.PRIVACY_OFFICER, Role.ADMIN}))
+    check_explanation("x" * 10)
+    with pytest.raises(BreakGlassError):
+        check_reviewer(frozenset({Role.CLINICIAN}))
+    with pytest.raises(BreakGlassError):
+        check_explanation("  short   ")

@@ -320,3 +320,20 @@ def test_the_feed_over_http_is_for_the_privacy_officer(hospital: House, clinic: 
         "disclosures": []
     }
     assert Client().get("/api/v1/disclosures", headers=headers).status_code == 400
+
+
+def test_a_consent_given_revoked_and_given_again_in_the_same_words_is_three_acts(
+    hospital: House, clinic: House
+) -> None:
+    """Without a key of the sender's, too: a repeat is one only while nothing came after it."""
+    hospital.system.post(bundle(patient(), observation()))
+    custodian = hospital.actor.organisation_id
+    permit = consent(base="OPTOUT", actor=[recipient(clinic.reference)], purpose=[purpose("TREAT")])
+    answers = []
+    for sent, is_open in ((permit, True), (consent(base="OPTOUT"), False)) * 2:
+        answers.append(hospital.system.put(sent))
+        repeated = hospital.system.put(sent)
+        assert repeated["Theriac-Receipt"] == answers[-1]["Theriac-Receipt"]
+        found = ids(clinic.system.get("Observation?patient=p1", custodian=custodian))
+        assert (found == ["o1"]) == is_open
+    assert [each["ETag"] for each in answers] == ['W/"1"', 'W/"2"', 'W/"3"', 'W/"4"']

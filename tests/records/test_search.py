@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from records.core.capability import format_capability
-from records.core.search import SearchError, format_searchset, parse_search
+from records.core.search import SearchError, format_searchset, parse_person, parse_search
 from tests.records.house import BASE
 
 
@@ -91,3 +91,10 @@ def test_the_capability_statement_names_every_type_that_is_kept() -> None:
     assert len(types) == 145
     assert "Bundle" not in types
     assert body["fhirVersion"] == "4.0.1"
+
+
+def test_a_text_names_a_person_as_a_search_does() -> None:
+    assert parse_person("Patient/p1", base=BASE) == (None, "p1")
+    assert parse_person("urn:mrn|1", base=BASE) == ("urn:mrn", "1")
+    with pytest.raises(SearchError):
+        parse_person("|", base=BASE)

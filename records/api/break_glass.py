@@ -1,0 +1,238 @@
+"""Breaking the glass, explaining and reviewing it, as JSON under ``/api/v1/break-glass``.
+
+Answers that are kept for a repeat hold ids, steps and times only.
+"""
+
+import dataclasses
+import datetime as dt
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any
+from uuid import UUID
+
+import orjson
+from django.http import HttpResponse
+from django.utils import timezone
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.authentication import actor_of, requires_scope
+from accounts.core.scopes import Scope
+from foundation.core.actor import Actor
+from foundation.core.problem import BadInputError
+from foundation.idempotency import Answer, answer_once
+from foundation.tenancy import acting_as
+from ledger.core.receipt import Receipt
+from records.api.fhir_views import IDEMPOTENCY_KEY, RECEIPT_HEADER, seeds
+from records.core.break_glass import BreakGlassReason, BreakGlassVerdict, check_reviewer
+from records.core.search import parse_person
+from records.keeping import PersonName
+from records.selectors import reviews_open
+from records.services import (
+    breaking_check,
+    glass_break,
+    glass_explain,
+    glass_read,
+    glass_review,
+    holder_of,
+)
+from records.services.deciding import base_url
+
+EXPLANATION_LENGTH_MAX = 4000
+
+
+class _Strict(serializers.Serializer[Any]):
+    """An object whose members are all known."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Return the values; refuse an unknown member."""
+        if isinstance(data, dict) and data.keys() - self.fields.keys():
+            raise BadInputError(f"the members here are {', '.join(sorted(self.fields))}")
+        return super().to_internal_value(data)
+
+    def checked(self) -> dict[str, Any]:
+        """Return the values; raise ``BadInputError`` that names each bad member."""
+        if not self.is_valid():
+            names = sorted(str(name) for name in self.errors)
+            raise BadInputError(
+                "members are missing, or have a value they may not have",
+                errors=[{"path": name} for name in names],
+            )
+        return dict(self.validated_data)
+
+
+class BreakIn(_Strict):
+    """For whom, whose records, why; ``opened`` is the running first step."""
+
+    patient = serializers.CharField(max_length=300)
+    custodian = serializers.UUIDField(required=False)
+    reason = serializers.ChoiceField([each.value for each in BreakGlassReason])
+    opened = serializers.UUIDField(required=False)
+
+
+class ExplainIn(_Strict):
+    """Why, in words."""
+
+    custodian = serializers.UUIDField(required=False)
+    explanation = serializers.CharField(max_length=EXPLANATION_LENGTH_MAX)
+
+
+class ReviewIn(_Strict):
+    """What the review comes to."""
+
+    verdict = serializers.ChoiceField([each.value for each in BreakGlassVerdict])
+
+
+class _View(APIView):
+    def get_permissions(self) -> list[BasePermission]:
+        """Return the permission: to read records."""
+        return [requires_scope(Scope.RECORDS_READ)()]
+
+
+class GlassesView(_View):
+    """Openings."""
+
+    @extend_schema(operation_id="break_glass_list", responses={200: OpenApiTypes.OBJECT})
+    def get(self, request: Request) -> Response:
+        """List the openings of this organisation's records that nobody has reviewed yet."""
+        actor, now = actor_of(request), timezone.now()
+        check_reviewer(actor.roles)
+        with acting_as(actor):
+            found = reviews_open(now=now)
+        return Response({"reviews": [dataclasses.asdict(each) for each in found]})
+
+    @extend_schema(
+        operation_id="break_glass",
+        request=BreakIn,
+        responses={201: OpenApiTypes.OBJECT},
+        parameters=[IDEMPOTENCY_KEY],
+    )
+    def post(self, request: Request) -> HttpResponse:
+        """Break the glass, within five minutes of logging in again."""
+        raw, given = request.body, BreakIn(data=request.data).checked()
+        actor, now = actor_of(request), timezone.now()
+        holder_id = given.get("custodian") or actor.organisation
+        breaking_check(actor=actor, holder_id=holder_id)
+        system, value = parse_person(given["patient"], base=base_url())
+
+        def opening() -> Answer:
+            glass, receipt = glass_break(
+                actor=actor,
+                holder_id=holder_id,
+                person=PersonName(system=system, value=value),
+                reason=BreakGlassReason(given["reason"]),
+                opened=given.get("opened"),
+                seeds=seeds,
+                now=now,
+            )
+            return _answer(dataclasses.asdict(glass), receipt)
+
+        return _once(request, raw, holder=holder_of(actor, holder_id), now=now, answer=opening)
+
+
+class GlassView(_View):
+    """One opening."""
+
+    @extend_schema(operation_id="break_glass_get", responses={200: OpenApiTypes.OBJECT})
+    def get(self, request: Request, glass_id: UUID) -> HttpResponse:
+        """Show reason and explanation to the privacy officer; the reading is an entry."""
+        detail, receipt = glass_read(
+            actor=actor_of(request), glass_id=glass_id, seeds=seeds, now=timezone.now()
+        )
+        shown = dataclasses.asdict(detail)
+        body = orjson.dumps({**shown.pop("glass"), **shown})
+        headers = {RECEIPT_HEADER: receipt.header(), "Cache-Control": "no-store"}
+        return HttpResponse(body, content_type="application/json", headers=headers)
+
+
+class ExplanationView(_View):
+    """Why a glass was broken."""
+
+    @extend_schema(
+        operation_id="break_glass_explain",
+        request=ExplainIn,
+        responses={201: OpenApiTypes.OBJECT},
+        parameters=[IDEMPOTENCY_KEY],
+    )
+    def post(self, request: Request, glass_id: UUID) -> HttpResponse:
+        """Explain in words, once; the review stays open until then."""
+        raw, given = request.body, ExplainIn(data=request.data).checked()
+        actor, now = actor_of(request), timezone.now()
+        holder_id = given.get("custodian") or actor.organisation
+        breaking_check(actor=actor, holder_id=holder_id)
+
+        def explain() -> Answer:
+            receipt = glass_explain(
+                actor=actor,
+                holder_id=holder_id,
+                glass_id=glass_id,
+                explanation=given["explanation"],
+                seeds=seeds,
+                now=now,
+            )
+            return _answer({}, receipt)
+
+        return _once(request, raw, holder=holder_of(actor, holder_id), now=now, answer=explain)
+
+
+class ReviewView(_View):
+    """What a review comes to."""
+
+    @extend_schema(
+        operation_id="break_glass_review",
+        request=ReviewIn,
+        responses={201: OpenApiTypes.OBJECT},
+        parameters=[IDEMPOTENCY_KEY],
+    )
+    def post(self, request: Request, glass_id: UUID) -> HttpResponse:
+        """Close the review under the reviewer's personal key."""
+        raw, given = request.body, ReviewIn(data=request.data).checked()
+        actor, now = actor_of(request), timezone.now()
+
+        def review() -> Answer:
+            receipt = glass_review(
+                actor=actor,
+                glass_id=glass_id,
+                verdict=BreakGlassVerdict(given["verdict"]),
+                seeds=seeds,
+                now=now,
+            )
+            return _answer({}, receipt)
+
+        return _once(request, raw, holder=actor, now=now, answer=review)
+
+
+def _once(
+    request: Request,
+    raw: bytes,
+    *,
+    holder: Actor,
+    now: dt.datetime,
+    answer: Callable[[], Answer],
+) -> HttpResponse:
+    """Answer once, per person and log-in: the same words a week later are another emergency."""
+    actor = actor_of(request)
+    key = request.headers.get("Idempotency-Key")
+    whose = f"{actor.organisation_id}/{actor.person_id}"
+    made = answer_once(
+        actor=holder,
+        key=None if key is None else f"{whose}/{key}",
+        path=f"{request.method} {request.path} by {whose} since {actor.reauthenticated_at}",
+        body=raw,
+        now=now,
+        answer=answer,
+    )
+    return HttpResponse(
+        made.body, status=made.status, content_type=made.media_type, headers=dict(made.headers)
+    )
+
+
+def _answer(value: dict[str, Any], receipt: Receipt) -> Answer:
+    body = orjson.dumps({**value, **receipt.as_json()}, default=str)
+    headers = {RECEIPT_HEADER: receipt.header()}
+    return Answer(status=HTTPStatus.CREATED, body=body, headers=headers)
