@@ -56,6 +56,7 @@ from claims.services import (
     decision_disclose,
     dispensings_gather,
     payer_profile_put,
+    records_gather,
     remittance_disclose,
 )
 from foundation.idempotency import Answer
@@ -256,12 +257,14 @@ class AdjudicateView(ClaimsView):
         """
         actor, now = actor_of(request), timezone.now()
         dispensings = dispensings_gather(actor=actor, claim_id=claim_id, seeds=seeds, now=now)
+        records = records_gather(actor=actor, claim_id=claim_id, seeds=seeds, now=now)
 
         def adjudicate() -> Answer:
             made = claim_adjudicate(
                 actor=actor,
                 claim_id=claim_id,
                 dispensings=dispensings,
+                records=records,
                 seeds=seeds,
                 now=now,
             )

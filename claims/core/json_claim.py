@@ -45,6 +45,7 @@ class PharmacyLine:
     dispensing_fee: Amount
     gross_amount_due: Amount
     prior_authorization: Id | None = None
+    attachment_control_number: Id | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +61,7 @@ class PharmacyClaim:
     pcn: Pcn | None = None
     group: Id | None = None
     diagnoses: tuple[Code, ...] = ()
+    attachment_control_number: Id | None = None
 
 
 def parse_json_claim(value: object) -> ClaimDocument:
@@ -78,6 +80,7 @@ def parse_json_claim(value: object) -> ClaimDocument:
         place_of_service=PHARMACY,
         group_number=document.group,
         diagnoses=document.diagnoses,
+        attachment_control_number=document.attachment_control_number,
         lines=tuple(_line(number, line) for number, line in enumerate(document.lines, 1)),
     )
     check_claim(claim)
@@ -102,4 +105,5 @@ def _line(number: int, line: PharmacyLine) -> ClaimLine:
         fill_number=line.fill_number,
         days_supply=line.days_supply,
         prior_authorization=line.prior_authorization,
+        attachment_control_number=line.attachment_control_number,
     )

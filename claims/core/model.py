@@ -46,6 +46,8 @@ class Drug:
 class ClaimLine:
     """One service line. ``fill_number`` and ``days_supply`` are what an 837 cannot say.
 
+    ``attachment_control_number`` (PWK06) names the health record that supports the line.
+
     ``diagnosis_pointers`` count the claim's diagnoses from 1, as sent: senders get them wrong.
     """
 
@@ -63,6 +65,7 @@ class ClaimLine:
     days_supply: int | None = None
     prior_authorization: Id | None = None
     control_number: Id | None = None
+    attachment_control_number: Id | None = None
 
     @property
     def product_code(self) -> str:
@@ -75,7 +78,10 @@ class ClaimLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """A claim without its personal part. ``claim_id`` is the provider's own number (CLM01)."""
+    """A claim without its personal part. ``claim_id`` is the provider's own number (CLM01).
+
+    ``attachment_control_number`` (PWK06) names the health record behind lines that name none.
+    """
 
     claim_id: Id
     payer_id: Id
@@ -87,6 +93,7 @@ class Claim:
     diagnoses: tuple[Code, ...] = ()
     group_number: Id | None = None
     prior_authorization: Id | None = None
+    attachment_control_number: Id | None = None
 
     @property
     def total_amount(self) -> Decimal:

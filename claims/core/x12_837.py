@@ -37,7 +37,7 @@ from claims.core.x12_elements import (
 )
 
 _IGNORED_IDS = (
-    "ST SE N3 N4 PER PRV CUR PAT PWK CN1 AMT K3 NTE CR1 CR2 CR3 CRC HCP OI MOA SV5 PS1 LQ FRM MEA"
+    "ST SE N3 N4 PER PRV CUR PAT CN1 AMT K3 NTE CR1 CR2 CR3 CRC HCP OI MOA SV5 PS1 LQ FRM MEA"
     " QTY HSD"
 )
 _IGNORED = frozenset(_IGNORED_IDS.split())
@@ -352,6 +352,16 @@ def _reference(reader: _Reader, segment: Segment) -> None:
     draft.members[member] = required(segment, 2)
 
 
+def _attachment(reader: _Reader, segment: Segment) -> None:
+    """Note the record that a claim or line names: paperwork of which PWK06 says where it lies.
+
+    Sent, mailed or faxed (PWK02) is the provider's word; the first number counts.
+    """
+    draft = reader.line or reader.claim
+    if draft is not None and not reader.other_payer and segment.element(5) == "AC":
+        draft.members.setdefault("attachment_control_number", required(segment, 6))
+
+
 def _other_segment(reader: _Reader, segment: Segment) -> None:
     del reader
     if segment.id not in _IGNORED:
@@ -377,6 +387,7 @@ _HANDLERS: Mapping[str, Callable[[_Reader, Segment], None]] = {
     "LIN": _product,
     "CTP": _quantity,
     "REF": _reference,
+    "PWK": _attachment,
     "CAS": _other_payment,
     "SVD": _other_payment,
 }

@@ -10,6 +10,7 @@ from claims.services.claims import (
 from claims.services.contracts import contract_activate, contract_propose, contract_sign
 from claims.services.decisions import Decided, claim_adjudicate, decision_replay
 from claims.services.evidence_dispensings import dispensings_gather
+from claims.services.evidence_records import records_gather
 from claims.services.remittances import Disclosed, decision_disclose, remittance_disclose
 
 __all__ = [
@@ -27,5 +28,6 @@ __all__ = [
     "decision_replay",
     "dispensings_gather",
     "payer_profile_put",
+    "records_gather",
     "remittance_disclose",
 ]

@@ -66,7 +66,7 @@ class _Strict(serializers.Serializer[Any]):
         return dict(self.validated_data)
 
 
-class BreakIn(_Strict):
+class BreakGlassRequest(_Strict):
     """For whom, whose records, why; ``opened`` is the running first step."""
 
     patient = serializers.CharField(max_length=300)
@@ -75,14 +75,14 @@ class BreakIn(_Strict):
     opened = serializers.UUIDField(required=False)
 
 
-class ExplainIn(_Strict):
+class ExplanationRequest(_Strict):
     """Why, in words."""
 
     custodian = serializers.UUIDField(required=False)
     explanation = serializers.CharField(max_length=EXPLANATION_LENGTH_MAX)
 
 
-class ReviewIn(_Strict):
+class ReviewRequest(_Strict):
     """What the review comes to."""
 
     verdict = serializers.ChoiceField([each.value for each in BreakGlassVerdict])
@@ -108,13 +108,13 @@ class GlassesView(_View):
 
     @extend_schema(
         operation_id="break_glass",
-        request=BreakIn,
+        request=BreakGlassRequest,
         responses={201: OpenApiTypes.OBJECT},
         parameters=[IDEMPOTENCY_KEY],
     )
     def post(self, request: Request) -> HttpResponse:
         """Break the glass, within five minutes of logging in again."""
-        raw, given = request.body, BreakIn(data=request.data).checked()
+        raw, given = request.body, BreakGlassRequest(data=request.data).checked()
         actor, now = actor_of(request), timezone.now()
         holder_id = given.get("custodian") or actor.organisation
         breaking_check(actor=actor, holder_id=holder_id)
@@ -155,13 +155,13 @@ class ExplanationView(_View):
 
     @extend_schema(
         operation_id="break_glass_explain",
-        request=ExplainIn,
+        request=ExplanationRequest,
         responses={201: OpenApiTypes.OBJECT},
         parameters=[IDEMPOTENCY_KEY],
     )
     def post(self, request: Request, glass_id: UUID) -> HttpResponse:
         """Explain in words, once; the review stays open until then."""
-        raw, given = request.body, ExplainIn(data=request.data).checked()
+        raw, given = request.body, ExplanationRequest(data=request.data).checked()
         actor, now = actor_of(request), timezone.now()
         holder_id = given.get("custodian") or actor.organisation
         breaking_check(actor=actor, holder_id=holder_id)
@@ -185,13 +185,13 @@ class ReviewView(_View):
 
     @extend_schema(
         operation_id="break_glass_review",
-        request=ReviewIn,
+        request=ReviewRequest,
         responses={201: OpenApiTypes.OBJECT},
         parameters=[IDEMPOTENCY_KEY],
     )
     def post(self, request: Request, glass_id: UUID) -> HttpResponse:
         """Close the review under the reviewer's personal key."""
-        raw, given = request.body, ReviewIn(data=request.data).checked()
+        raw, given = request.body, ReviewRequest(data=request.data).checked()
         actor, now = actor_of(request), timezone.now()
 
         def review() -> Answer:

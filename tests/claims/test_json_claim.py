@@ -53,6 +53,15 @@ def test_a_pharmacys_claim_becomes_a_claim_and_a_person_apart() -> None:
     assert "Polo" not in repr(claim)
 
 
+def test_a_claim_and_a_line_name_the_record_that_supports_them() -> None:
+    value = written()
+    value["attachment_control_number"] = "REC1"
+    value["lines"][0]["attachment_control_number"] = "REC2"
+    claim = parse_json_claim(value).claim
+    assert claim.attachment_control_number == "REC1"
+    assert claim.lines[0].attachment_control_number == "REC2"
+
+
 def test_a_bin_alone_names_the_payer() -> None:
     value = written()
     del value["pcn"]

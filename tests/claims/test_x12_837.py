@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from claims.core.codec import format_json
 from claims.core.model import ClaimDocument
 from claims.core.x12 import X12Error, parse_interchanges
 from claims.core.x12_intake import Intake, read_interchange
@@ -126,6 +127,27 @@ def test_another_payer_told_for_information_changes_nothing() -> None:
     document, _ = read(changed("HI*ABK:Z0000~\n", other)).documents
     assert (document.claim.member_id, document.claim.payer_id) == ("M1", "PAYER1")
     assert document.claim.prior_authorization is None
+
+
+def test_paperwork_names_the_record_of_the_claim_and_of_a_line() -> None:
+    data = changed("B:1*Y*A*Y*Y~\n", "B:1*Y*A*Y*Y~\nPWK*OZ*EL***AC*REC 1~\nPWK*OZ*FX***AC*REC2~\n")
+    line = "SV1*HC:G0130:TC*40*UN*1***1~\n"
+    data = changed(line, f"{line}PWK*OZ*FX***AC*REC3~\n", data)
+    assert oracle(data) == "IK5*A~AK9*A*1*1*1~"
+    first, second = read(data).documents
+    assert first.claim.attachment_control_number == "REC 1"
+    assert [each.attachment_control_number for each in first.claim.lines] == [None, "REC3"]
+    assert second.claim.attachment_control_number is None
+    # What names no record stays out of a claim's canonical form: those kept before replay.
+    assert "attachment" not in str(format_json(second.claim))
+
+
+def test_paperwork_without_its_number_is_a_fault_and_before_a_claim_is_none() -> None:
+    data = changed("B:1*Y*A*Y*Y~\n", "B:1*Y*A*Y*Y~\nPWK*OZ*EL***AC~\n")
+    ((position, segment, _),) = faults(data)
+    assert (position, segment) == (19, "PWK")
+    early = changed("DMG*D8*19700102*F~\n", "DMG*D8*19700102*F~\nPWK*OZ*EL***AC*X~\n")
+    assert read(early).documents[0].claim.attachment_control_number is None
 
 
 def test_what_does_not_matter_to_us_is_noted_and_accepted() -> None:
