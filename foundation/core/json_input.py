@@ -26,8 +26,9 @@ class JsonLimits:
 
 DEFAULT_LIMITS = JsonLimits()
 
-# A string, or one bracket: whatever stands between does not change the depth.
-_STRUCTURE = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+# A string, or one bracket: whatever stands between does not change the depth. A string without an
+# end takes all the rest, and nothing is tried twice (possessive): the scan is linear in any text.
+_STRUCTURE = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[\]{}]', re.DOTALL)
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 

@@ -91,3 +91,12 @@ def test_the_size_is_checked_first() -> None:
 
 def test_a_text_is_printed_short_and_safe() -> None:
     assert printable("\ud800" + "x" * 50) == '"\\ud800' + "x" * 39 + '\\u2026"'
+
+
+@pytest.mark.parametrize(
+    "text", [b'"' + b'\\"' * 500_000, b'["' + b"\\" * 1_000_001, b'"' * 999_999]
+)
+def test_a_text_without_an_end_is_refused_after_one_pass(text: bytes) -> None:
+    """Tried again from each quote it would take hours: nobody waits for this test to fail."""
+    with pytest.raises(JsonInputError):
+        parse_json(text)
