@@ -136,7 +136,8 @@ def test_a_pack_is_answered_by_its_epc_or_its_scan(world: World, channel: Channe
     maker.record(commission([epc]), ship([epc], pharmacy, 1))
     text = """query($epc:String,$scan:String){pack(epc:$epc,scan:$scan,question:TAKE_IN){
         epc verdict{answer rule text nextStep evidence} exceptions{exceptionClass meaning nextStep}
-        events{eventID type action bizStep eventTime organisationId entryId document}}}"""
+        events{eventID type action bizStep disposition eventTime
+          organisationId entryId document}}}"""
     found = asker_of(world, pharmacy).data(text, epc=epc)["pack"]
     assert (found["verdict"]["answer"], found["verdict"]["rule"]) == ("YES", "addressee")
     # The receiver is a party to the shipment, not to the commissioning.
