@@ -58,6 +58,7 @@ def prior_line(claim: Claim, line: ClaimLine) -> PriorLine:
         procedure_code=line.procedure_code,
         ndc=None if line.drug is None else line.drug.ndc,
         modifiers=line.modifiers,
+        prescription_number=line.prescription_number,
     )
 
 
@@ -100,13 +101,17 @@ def _filing(case: LineCase, term: EditTerm) -> Iterator[RuleOutcome]:
 
 
 def _duplicate(case: LineCase, term: EditTerm) -> Iterator[RuleOutcome]:
-    """CARC 18: same provider, date, product, modifiers and amount; nearly the same pends."""
+    """CARC 18: same provider, date, product, modifiers and amount; nearly the same pends.
+
+    Lines that name two different prescriptions are two services.
+    """
     mine = prior_line(case.claim, case.line)
     near = [
         prior
         for prior in case.prior_lines
         if (prior.billing_provider_npi, prior.service_date, prior.procedure_code, prior.ndc)
         == (mine.billing_provider_npi, mine.service_date, mine.procedure_code, mine.ndc)
+        and len({prior.prescription_number, mine.prescription_number} - {None}) <= 1
     ]
     exact = [
         prior

@@ -112,7 +112,10 @@ class Coverage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PriorLine:
-    """A line already decided and not reversed, of the same member."""
+    """A line already decided and not reversed, of the same member.
+
+    ``prescription_number`` tells two fills of one drug on one day apart.
+    """
 
     claim_id: Id
     number: int
@@ -122,6 +125,7 @@ class PriorLine:
     procedure_code: Code | None = None
     ndc: Ndc | None = None
     modifiers: tuple[Code, ...] = ()
+    prescription_number: Id | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

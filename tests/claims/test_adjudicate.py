@@ -138,6 +138,17 @@ def test_a_line_paid_before_is_a_duplicate_and_a_similar_one_is_reviewed() -> No
     assert decide(twice, facts(prior_lines=(elsewhere,))).status is ClaimStatus.PAID
 
 
+def test_two_prescriptions_of_one_drug_on_one_day_are_two_services() -> None:
+    one = claim(drug_line(prescription_number="RX1"))
+
+    def rule(number: str | None) -> str:
+        prior = replace(prior_line(claim(), drug_line()), prescription_number=number)
+        rules = decide(one, facts(prior_lines=(prior,))).lines[0].rules
+        return next(each.outcome for each in rules if each.rule == "duplicate")
+
+    assert [rule(number) for number in ("RX1", "RX2", None)] == ["denied", "passed", "denied"]
+
+
 def test_a_code_that_is_not_listed_is_denied_or_pended_as_the_contract_says() -> None:
     unknown = claim(line(procedure_code="G9999"))
     assert adjustments(decide(unknown)) == [("CO", "96", "150.00")]
