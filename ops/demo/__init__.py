@@ -6,9 +6,11 @@ claimed at the end was checked, most of it by a program that shares no code with
 
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Sequence
+from pathlib import Path
 
 from rich.console import Console
 
+from ops.demo.brought import files_of
 from ops.demo.stage import stage
 
 
@@ -19,14 +21,21 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "--tamper", action="store_true", help="edit a row as a superuser would, and find it"
     )
+    parser.add_argument(
+        "--input",
+        type=Path,
+        metavar="DIR",
+        help="afterwards take in DIR's EPCIS, FHIR and X12 files, or refuse each with its reason",
+    )
     parser.add_argument("--port", type=_port, default=0, metavar="N", help="default: a free one")
     given = parser.parse_args(arguments)
     console = Console(highlight=False)
+    files = [] if given.input is None else files_of(given.input)
     with stage(port=given.port, console=console) as set_up:
         # Django is set up by the stage: what imports models comes after it.
         from ops.demo.story import play  # noqa: PLC0415
 
-        proven = play(set_up, tamper=given.tamper)
+        proven = play(set_up, tamper=given.tamper, files=files, folder=given.input)
         if proven and not given.no_serve:
             set_up.serve()
     return 0 if proven else 1

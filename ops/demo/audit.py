@@ -74,7 +74,7 @@ def verify_everything(story: Story) -> None:
         " every hash, signature, rule and column"
     )
     export = story.stage.folder / "export"
-    _manage(["ledger_export", str(export)])
+    manage(["ledger_export", str(export)])
     receipts = _receipt_files(story)
     words = ["--export", str(export), "--vkey", (export / "vkey").read_text().strip()]
     for path in receipts:
@@ -118,7 +118,7 @@ def receipt_of_header(text: str) -> dict[str, Any]:
 
 def ledger_verify() -> dict[str, Any]:
     """Return what ``ledger_verify --json`` prints."""
-    found: dict[str, Any] = json.loads(_manage(["ledger_verify", "--json"], may_fail=True))
+    found: dict[str, Any] = json.loads(manage(["ledger_verify", "--json"], may_fail=True))
     return found
 
 
@@ -162,7 +162,8 @@ def _receipt_files(story: Story) -> list[Path]:
     return paths
 
 
-def _manage(words: list[str], *, may_fail: bool = False) -> str:
+def manage(words: list[str], *, may_fail: bool = False) -> str:
+    """Return what a command of the server prints; raise ``NotProvenError`` where it fails."""
     done = subprocess.run(  # noqa: S603 - our own program
         [sys.executable, MANAGE, *words], cwd=ROOT, capture_output=True, text=True, check=False
     )

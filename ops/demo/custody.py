@@ -1,5 +1,8 @@
 """Custody: 200 packs made, shipped, received by scanning; what a scan says about the odd ones."""
 
+import json
+import time
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -7,18 +10,21 @@ import zxingcpp
 from django.utils import timezone
 
 from ops.demo import audit
-from ops.demo.cast import Story
+from ops.demo.cast import PHARMACY_PATIENT, PHARMACY_SYSTEM, Story
+from ops.demo.papers import LD_JSON, paper
 from ops.demo.party import Party
 
 PACKS = 200
+CAPTURE = "/epcis/v2/capture"
+JOB_TIMEOUT_S = 120.0
 GTIN = "00300010123455"
-BOTTLE_GTIN = "00300010999999"
+BOTTLE_GTIN, BOTTLE_NDC = "00300010999999", "0001-0999-99"
 LOT = "THR26A"
 EXPIRY = "2028-12-31"
 SEPARATOR = "\x1d"  # FNC1 as scanners send it
 _CONTEXT = [
     "https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld",
-    {"cbvmda": "urn:epcglobal:cbv:mda", "theriac": "https://theriac.example/ns/"},
+    {"cbvmda": "urn:epcglobal:cbv:mda", "theriac": "urn:theriac:epcis:"},
 ]
 
 
@@ -44,8 +50,7 @@ def play_custody(story: Story) -> None:
     )
     packs = [epc_of(serial_of(number)) for number in range(PACKS)]
     story.scene(f"{maker.name} makes {PACKS} packs, and {wholesaler.name} passes them on")
-    _record(story, maker, _commission(packs, content=30))
-    _record(story, maker, _ship(packs, wholesaler))
+    _make_and_ship(story, packs, to=wholesaler, content=30)
     _record(story, wholesaler, _receive(packs))
     _record(story, wholesaler, _ship(packs[:150], pharmacy))
     _draw_and_read(story)
@@ -98,20 +103,39 @@ def play_custody(story: Story) -> None:
 
 def play_bottle(story: Story) -> None:
     """Fill three prescriptions from one stock bottle, and try a fourth."""
-    maker, pharmacy = story.parties["manufacturer"], story.parties["pharmacy"]
+    pharmacy = story.parties["pharmacy"]
     story.scene("A stock bottle of 100 fills three prescriptions")
     bottle = epc_of("B000001", BOTTLE_GTIN)
-    _record(story, maker, _commission([bottle], content=100))
-    _record(story, maker, _ship([bottle], pharmacy))
+    _make_and_ship(story, [bottle], to=pharmacy, content=100)
     _record(story, pharmacy, _receive([bottle]))
-    for amount in (30, 30, 40):
-        _record(story, pharmacy, _dispense_part(bottle, amount))
+    for number, amount in (("4711001", 30), ("4711002", 30), ("4711003", 40)):
+        if _dispense(story, pharmacy, bottle, number=number, quantity=amount):
+            raise audit.NotProvenError(f"{amount} of the bottle could not be given")
     verdict = _ask(pharmacy, bottle, "dispense")
     if verdict["answer"] != "no":
         raise audit.NotProvenError(f"an empty bottle was answered {verdict}")
-    fourth = _record(story, pharmacy, _dispense_part(bottle, 10))
-    story.prove("30 + 30 + 40 of 100 were given; the bottle's next verdict is no")
-    story.prove(f"a fourth dispensing is kept as evidence ({fourth[:12]}…) and changes no balance")
+    story.prove("30 + 30 + 40 of 100 were given for three prescriptions; its next verdict is no")
+    broken = _dispense(story, pharmacy, bottle, number="4711004", quantity=10)
+    if broken != ["balance_exceeded"]:
+        raise audit.NotProvenError(f"a fourth dispensing broke {broken}")
+    story.prove("a fourth dispensing is kept as evidence, changes no balance: balance_exceeded")
+
+
+def _dispense(story: Story, pharmacy: Party, epc: str, *, number: str, quantity: int) -> list[str]:
+    """Record what was given of a pack for a prescription; return the rules that it broke."""
+    given = {
+        "scan": epc,
+        "prescription": {
+            "number": number,
+            "fill": 0,
+            "ndc": BOTTLE_NDC,
+            "patient": {"system": PHARMACY_SYSTEM, "value": PHARMACY_PATIENT},
+        },
+        "quantity": quantity,
+    }
+    answer = pharmacy.expect(201, "POST", "/api/v1/dispensings", given).json()
+    story.keep_receipt(answer)
+    return [each["class"] for each in answer["exceptions"]]
 
 
 def _draw_and_read(story: Story) -> None:
@@ -154,7 +178,7 @@ def _event(biz_step: str, epcs: list[str], **more: Any) -> dict[str, Any]:
         "@context": _CONTEXT,
         "type": "ObjectEvent",
         "eventID": f"urn:uuid:{uuid4()}",
-        "eventTime": now.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "eventTime": _zulu(now),
         "eventTimeZoneOffset": "+00:00",
         "action": "OBSERVE",
         "bizStep": biz_step,
@@ -163,13 +187,46 @@ def _event(biz_step: str, epcs: list[str], **more: Any) -> dict[str, Any]:
     }
 
 
-def _commission(epcs: list[str], *, content: int) -> dict[str, Any]:
-    ilmd = {
-        "cbvmda:lotNumber": LOT,
-        "cbvmda:itemExpirationDate": EXPIRY,
-        "theriac:contentQuantity": content,
-    }
-    return _event("commissioning", epcs, disposition="active", ilmd=ilmd) | {"action": "ADD"}
+def _make_and_ship(story: Story, epcs: list[str], *, to: Party, content: int) -> None:
+    """Send the maker's EPCIS document to the capture interface; wait until it is recorded."""
+    maker, now = story.parties["manufacturer"], timezone.now()
+    document = paper(
+        "made-and-shipped.json",
+        now.date(),
+        time=_zulu(now),
+        later=_zulu(now + timedelta(milliseconds=1)),
+        first_id=str(uuid4()),
+        second_id=str(uuid4()),
+        epcs=json.dumps(epcs),
+        lot=LOT,
+        expiry=EXPIRY,
+        content=str(content),
+        receiver_gln=to.gln,
+    )
+    job = capture(story, maker, document)
+    if not job["success"]:
+        raise audit.NotProvenError(f"the maker's document was not recorded: {job['errors']}")
+
+
+def capture(story: Story, party: Party, document: bytes) -> dict[str, Any]:
+    """Send an EPCIS document as capture does; keep its receipts; return the job once it ended."""
+    answer = party.expect(202, "POST", CAPTURE, document, media_type=LD_JSON)
+    story.receipts.append(audit.receipt_of_header(answer.headers["theriac-receipt"]))
+    return ended_job(story, party, answer.headers["location"])
+
+
+def ended_job(story: Story, party: Party, address: str) -> dict[str, Any]:
+    """Return a capture job once it has ended; raise ``NotProvenError`` where it does not."""
+    deadline = time.monotonic() + JOB_TIMEOUT_S
+    while time.monotonic() < deadline:
+        answer = party.expect(200, "GET", address)
+        job: dict[str, Any] = answer.json()
+        if not job["running"]:
+            if "theriac-receipt" in answer.headers:
+                story.receipts.append(audit.receipt_of_header(answer.headers["theriac-receipt"]))
+            return job
+        time.sleep(0.05)
+    raise audit.NotProvenError(f"the capture job {address} did not end")
 
 
 def _ship(epcs: list[str], to: Party) -> dict[str, Any]:
@@ -185,6 +242,5 @@ def _receive(epcs: list[str]) -> dict[str, Any]:
     return _event("receiving", epcs, disposition="in_progress")
 
 
-def _dispense_part(epc: str, quantity: int) -> dict[str, Any]:
-    amounts = [{"epcClass": f"https://id.gs1.org/01/{BOTTLE_GTIN}", "quantity": quantity}]
-    return _event("dispensing", [epc], disposition="partially_dispensed", quantityList=amounts)
+def _zulu(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

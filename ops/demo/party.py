@@ -1,12 +1,15 @@
-"""A party of the story: an organisation that speaks HTTP with a key of its own."""
+"""Those who speak in the story: over HTTP, an organisation under its key, a person in a session."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from typing import Any
 from uuid import UUID
 
 from ops.up import HOST
+
+SHOWN_BYTES = 600
+TIMEOUT_S = 120
 
 
 class UnexpectedAnswerError(AssertionError):
@@ -15,26 +18,35 @@ class UnexpectedAnswerError(AssertionError):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer as it came; names of headers in lower case."""
+    """An answer as it came; names of headers in lower case, cookies as they were set."""
 
     status: int
     headers: dict[str, str]
     body: bytes
+    cookies: list[str] = field(default_factory=list)
 
     def json(self) -> Any:
         """Return the body's JSON."""
         return json.loads(self.body)
 
+    @property
+    def shown(self) -> str:
+        """The beginning of the body, to be read by a person."""
+        return self.body[:SHOWN_BYTES].decode("utf-8", "replace")
 
-@dataclass(frozen=True, slots=True)
-class Party:
-    """Sends requests under one organisation's API key."""
+
+class Speaker:
+    """Sends requests to the story's server as somebody."""
 
     name: str
-    organisation_id: UUID
-    gln: str
-    api_key: str
     port: int
+
+    def request_headers(self) -> dict[str, str]:
+        """Return what says who speaks."""
+        raise NotImplementedError
+
+    def took(self, answer: Answer) -> None:
+        """Note what the answer changes for who speaks."""
 
     def send(
         self,
@@ -48,18 +60,24 @@ class Party:
         """Return the server's answer to one request; a body that is no bytes goes as JSON."""
         data = body if isinstance(body, bytes) else b"" if body is None else _json(body)
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
-        if self.api_key:
-            sent["Authorization"] = f"Bearer {self.api_key}"
+        sent |= self.request_headers()
         if data:
             sent["Content-Type"] = media_type
-        connection = HTTPConnection(HOST, self.port, timeout=60)
+        connection = HTTPConnection(HOST, self.port, timeout=TIMEOUT_S)
         try:
             connection.request(method, path, body=data or None, headers=sent)
             response = connection.getresponse()
-            headers_in = {name.lower(): value for name, value in response.getheaders()}
-            return Answer(response.status, headers_in, response.read())
+            pairs = response.getheaders()
+            answer = Answer(
+                response.status,
+                {name.lower(): value for name, value in pairs},
+                response.read(),
+                [value for name, value in pairs if name.lower() == "set-cookie"],
+            )
         finally:
             connection.close()
+        self.took(answer)
+        return answer
 
     def expect(
         self, status: int, method: str, path: str, body: object = None, **headers: str
@@ -67,11 +85,26 @@ class Party:
         """Return the answer, which has to have ``status``; raise ``UnexpectedAnswerError``."""
         answer = self.send(method, path, body, **headers)
         if answer.status != status:
-            shown = answer.body[:600].decode("utf-8", "replace")
             raise UnexpectedAnswerError(
-                f"{self.name}: {method} {path} answered {answer.status}, not {status}: {shown}"
+                f"{self.name}: {method} {path} answered {answer.status}, not {status}:"
+                f" {answer.shown}"
             )
         return answer
+
+
+@dataclass(frozen=True)
+class Party(Speaker):
+    """An organisation; its requests carry its API key."""
+
+    name: str
+    organisation_id: UUID
+    gln: str
+    api_key: str
+    port: int
+
+    def request_headers(self) -> dict[str, str]:
+        """Return the key, where there is one."""
+        return {"Authorization": f"Bearer {self.api_key}"} if self.api_key else {}
 
 
 def _json(value: object) -> bytes:

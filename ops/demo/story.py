@@ -2,6 +2,8 @@
 
 import datetime as dt
 import secrets
+from collections.abc import Sequence
+from pathlib import Path
 from uuid import UUID, uuid4
 
 from django.utils import timezone
@@ -20,20 +22,38 @@ from ledger.core.receipt import parse_receipt
 from ledger.selectors import entry_list
 from ledger.services import channel_create
 from ops.demo import audit
-from ops.demo.cast import PARTIES, Story
+from ops.demo.bedside import play_record, play_visit_claim
+from ops.demo.cast import NPIS, PARTIES, Story
 from ops.demo.custody import play_bottle, play_custody
+from ops.demo.insurance import play_contract, play_drug_claims
+from ops.demo.intake import play_input
 from ops.demo.party import Party, UnexpectedAnswerError
+from ops.demo.privacy import hire_privacy_officers, play_emergency, play_erasure
 from ops.demo.stage import Stage
 
 
-def play(stage: Stage, *, tamper: bool) -> bool:
-    """Play every scene; print what was proven; return whether all of it held."""
+def play(
+    stage: Stage, *, tamper: bool, files: Sequence[Path] = (), folder: Path | None = None
+) -> bool:
+    """Play every scene; print what was proven; return whether all of it held.
+
+    ``files`` are those of a ``folder`` that somebody brings.
+    """
     try:
         story = _open(stage)
         _admit(story)
         prove_admissions(story)
         play_custody(story)
         play_bottle(story)
+        play_record(story)
+        play_contract(story)
+        play_drug_claims(story)
+        play_visit_claim(story)
+        officers = hire_privacy_officers(story, "hospital", ("Carla", "Dino"))
+        play_emergency(story, officers[0])
+        play_erasure(story, *officers)
+        if folder is not None:
+            play_input(story, folder, files)
         audit.verify_everything(story)
         if tamper:
             audit.tamper_and_find(story)
@@ -59,7 +79,8 @@ def _open(stage: Stage) -> Story:
         scopes=frozenset(Scope),
     )
     operator_project(actor=actor)
-    stage.console.print(f"channel {log.origin}\nvkey    {log.vkey}")
+    # Not wrapped: whoever watches wants to copy it.
+    stage.console.print(f"channel {log.origin}\nvkey    {log.vkey}", soft_wrap=True)
     operator = Party("operator", operator_id, "", _api_key(actor, now), stage.port)
     return Story(stage, operator, actor)
 
@@ -85,10 +106,24 @@ def _admit(story: Story) -> None:
         )
         key = _api_key(actor, timezone.now())
         story.parties[kind] = Party(name, organisation_id, gln, key, story.stage.port)
+        if kind in NPIS:
+            _credential(story, organisation_id, NPIS[kind])
         seen = story.parties[kind].expect(200, "GET", "/api/v1/me").json()
         if UUID(str(seen["organisation"]["id"])) != organisation_id:
             raise audit.NotProvenError(f"{name} is not who its key says")
     story.prove("5 organisations were admitted by entries in the log; each has a key of its own")
+
+
+def _credential(story: Story, organisation_id: UUID, npi: str) -> None:
+    """Let the operator record the NPI that it looked up."""
+    facts = {
+        "holder_id": str(organisation_id),
+        "type": "NPI",
+        "value": npi,
+        "evidence": "the national registry's page, looked up at the admission",
+        "valid_from": f"{timezone.now().year}-01-01",
+    }
+    story.keep_receipt(story.operator.expect(201, "POST", "/api/v1/credentials", facts).json())
 
 
 def _api_key(actor: Actor, now: dt.datetime) -> str:

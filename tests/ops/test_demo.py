@@ -1,26 +1,85 @@
 """The demo as a stranger plays it: a program of its own, to the summary."""
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from ops.environment import ROOT
+from tests.vectors_at import shared_vectors
+
+OWN_FILES = ROOT / "tests" / "vectors" / "claims"
 
 
-@pytest.mark.slow
-def test_the_demo_proves_what_it_says_and_finds_the_tampering_hand() -> None:
+def play(*words: str) -> str:
+    """Return what the demo says, on one line; it has to end well."""
     done = subprocess.run(
-        [sys.executable, "-m", "ops", "demo", "--no-serve", "--tamper"],
+        [sys.executable, "-m", "ops", "demo", "--no-serve", *words],
         cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,
-        timeout=300,
+        timeout=600,
     )
-    said = " ".join(done.stdout.split())
     assert done.returncode == 0, done.stdout + done.stderr
+    assert "✗" not in done.stdout
+    return " ".join(done.stdout.split())
+
+
+def brought(said: str) -> tuple[int, int, int]:
+    """Return how many files were brought, taken in and refused."""
+    found = re.search(r"(\d+) files brought: (\d+) taken in, (\d+) refused", said)
+    assert found is not None, said
+    return int(found[1]), int(found[2]), int(found[3])
+
+
+@pytest.mark.slow
+def test_the_demo_proves_what_it_says_and_finds_the_tampering_hand(tmp_path: Path) -> None:
+    for name in ("drug.837", "visits.837"):
+        (tmp_path / name).write_bytes((OWN_FILES / name).read_bytes())
+    (tmp_path / "notes.txt").write_text("nothing that anybody reads")
+    said = play("--tamper", "--input", str(tmp_path))
     summary = said.split("proven")[-1]
-    assert "promises kept, verified by the standalone verifier" in summary
-    assert "found, first bad index 5" in summary
-    assert "✗" not in said
+    assert brought(summary) == (3, 2, 1)
+    for sentence in (
+        "promises kept, verified by the standalone verifier",
+        "found, first bad index",
+        "a fourth dispensing is kept as evidence, changes no balance: balance_exceeded",
+        "30 of 30 dispensed tablets billed: paid 28.00",
+        "60 billed where 30 were dispensed: denied",
+        "anchored, and disclosed by consent: paid 93.45",
+        "the next claim waits, it is not denied",
+        "a broken glass shows the emergency set",
+        "old backups do not open either",
+    ):
+        assert sentence in summary
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("folder", "taken_in_min"),
+    [("gs1/epcis2-json", 1), ("fhir/synthea-r4", 2), ("x12", 3)],
+)
+def test_others_files_are_taken_in_or_refused_with_a_reason(folder: str, taken_in_min: int) -> None:
+    path = shared_vectors(folder)
+    files, taken_in, refused = brought(play("--input", str(path)))
+    assert files == sum(each.is_file() for each in path.rglob("*"))
+    assert taken_in + refused == files
+    assert taken_in >= taken_in_min
+
+
+def test_a_folder_that_holds_nothing_is_refused_before_anything_starts(tmp_path: Path) -> None:
+    for folder, why in ((tmp_path, "holds no file"), (tmp_path / "missing", "is no folder")):
+        done = subprocess.run(
+            [sys.executable, "-m", "ops", "demo", "--no-serve", "--input", str(folder)],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        assert done.returncode == 1
+        assert why in done.stderr
+        assert "->" in done.stderr
