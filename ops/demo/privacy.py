@@ -60,16 +60,14 @@ def play_emergency(story: Story, officer: Person) -> None:
 
 
 def play_erasure(story: Story, first: Person, second: Person) -> None:
-    """Erase the patient's record at the hospital, and the patient at the pharmacy."""
+    """Erase the patient at the hospital, and at the pharmacy too."""
     hospital, pharmacy = story.parties["hospital"], story.parties["pharmacy"]
     story.scene(f"The patient asks {hospital.name} to erase everything")
     wanted = {"identifier": {"system": MRN_SYSTEM, "value": MRN}, "reason": "consent_withdrawn"}
-    refused = first.expect(409, "POST", "/api/v1/erasures", wanted).json()
-    story.prove(f"not everything: {refused['detail']}")
-    record = _erase(story, wanted | {"category": "record"}, first, second)
+    record = _erase(story, wanted, first, second)
     story.prove(
-        f"the record goes: two persons' keys approved it, {record['count']} things were destroyed,"
-        " and every probe that tried to open one failed; the certificate is an entry"
+        f"two persons' keys approved it, {record['count']} things were destroyed, and every probe"
+        " that tried to open one failed; the certificate is an entry"
     )
     shown, _ = search(story, story.parties["insurer"], "Observation", "HPAYMT")
     if shown:
@@ -78,8 +76,8 @@ def play_erasure(story: Story, first: Person, second: Person) -> None:
     identifier = {"system": PHARMACY_SYSTEM, "value": PHARMACY_PATIENT}
     person = _erase(story, wanted | {"identifier": identifier}, *officers)
     story.prove(
-        f"{pharmacy.name} erases the whole person: {person['count']} things, the prescriptions"
-        " too; what was given of the bottle still counts"
+        f"{pharmacy.name} erases {person['count']} things too, the prescriptions among them; what"
+        " was given of the bottle still counts"
     )
     _look_for_words(story)
     for party, officer, erasure in (
