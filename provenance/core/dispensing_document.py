@@ -9,7 +9,8 @@ from foundation.core.problem import BadInputError
 from provenance.core.cbv import BizStep
 from provenance.core.epc import Epc, find_uri, identify, parse_epc
 from provenance.core.gs1 import parse_scan
-from provenance.core.prescription import MEMBER, NAMESPACE, UNITS
+from provenance.core.own_names import MEMBER, NAMESPACE
+from provenance.core.prescription import UNITS
 
 CONTEXT: Final = "https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld"
 SCAN_LENGTH_MAX: Final = 8192

@@ -29,6 +29,8 @@ from provenance.core.epcis_event import (
     Party,
     Quantity,
 )
+from provenance.core.own_names import Names, misplaced
+from provenance.core.prescription import dispenses
 
 EVENTS_MAX: Final = 10_000
 
@@ -108,6 +110,8 @@ def _check_context(node: Node) -> None:
     context = node.need("@context") if node.is_object() else None
     if context and not isinstance(context.value, (str, list, tuple, Mapping)):
         context.fault("shape", "a context is a URI, an object, or an array of them")
+    elif context:
+        node.faults.names = Names(context.value)
 
 
 def event_nodes(root: Node) -> list[Node]:
@@ -129,6 +133,8 @@ def event_nodes(root: Node) -> list[Node]:
         body = results.need("resultsBody") if results and results.is_object() else None
     events = body.need("eventList") if body and body.is_object() else None
     nodes = list(events.items()) if events else []
+    for wrong in misplaced(root.value, "$", root.faults.names, skip=events and events.value):
+        root.faults.add(*wrong)
     if events and len(nodes) > EVENTS_MAX:
         events.fault("too_many", f"a document holds at most {EVENTS_MAX} events")
         return []
@@ -151,7 +157,11 @@ def read_node(node: Node, index: int, faults: Faults) -> EpcisEvent | None:
     event_type = EventType(name)
     own = _read_object if event_type is EventType.OBJECT else _read_aggregation
     common = _read_common(node, event_type)
-    return EpcisEvent(**common, **own(node, common["action"]))
+    event = EpcisEvent(**common, **own(node, common["action"]))
+    if not dispenses(event):
+        for wrong in misplaced(node.value, node.path, faults.names):
+            faults.add(*wrong)
+    return event
 
 
 def _read_common(node: Node, event_type: EventType) -> dict[str, Any]:
@@ -163,6 +173,8 @@ def _read_common(node: Node, event_type: EventType) -> dict[str, Any]:
         offset.fault("time", "an offset is written +02:00, at most 14:00")
     step, disposition = node.get("bizStep"), node.get("disposition")
     event_id, error = node.get("eventID"), node.get("errorDeclaration")
+    if recorded := node.get("recordTime"):
+        recorded.time()
     return {
         "type": event_type,
         "event_time": time.time() if time else NEVER,

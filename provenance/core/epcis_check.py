@@ -16,6 +16,7 @@ from typing import Final, NoReturn
 from foundation.core.problem import BadInputError
 from provenance.core.cbv import CbvError, parse_word
 from provenance.core.epc import Epc, EpcError, EpcKind, parse_epc
+from provenance.core.own_names import Names
 
 FAULTS_MAX: Final = 100
 TEXT_LENGTH_MAX: Final = 4096
@@ -74,7 +75,8 @@ class EpcisError(BadInputError):
 class Faults:
     """What was found wrong so far, in which event we are, and which identifiers were read.
 
-    Parties and places recur in every event of a document; each is read once.
+    Parties and places recur in every event of a document; each is read once. ``names`` are those
+    that the document's context gives a meaning.
     """
 
     def __init__(self) -> None:
@@ -82,6 +84,7 @@ class Faults:
         self.found: list[EpcisFault] = []
         self.event_index: int | None = None
         self.identifiers: dict[str, Epc] = {}
+        self.names = Names()
 
     def add(self, path: str, type_: str, detail: str) -> None:
         """Note a fault; raise ``EpcisError`` with the hundredth: the rest would help nobody."""

@@ -11,11 +11,11 @@ from typing import Any, Final
 from provenance.core.epcis import event_nodes, read_node
 from provenance.core.epcis_check import FAULTS_MAX, EpcisError, EpcisFault, Faults, Node
 from provenance.core.epcis_event import EpcisEvent
+from provenance.core.own_names import Names, mentions, misplaced
 
 # Enough to mend an event by; a document of ten thousand bad events stays readable.
 FAULTS_OF_AN_EVENT_MAX: Final = 3
 _PERSONAL_STEPS: Final = ("dispensing", "retail_selling")
-_PERSONAL_MEMBER: Final = "prescription"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +41,7 @@ def read_each(value: object) -> EventReading:
     for index, node in enumerate(nodes):
         own = Faults()
         own.identifiers = document.identifiers  # parties recur in every event
+        own.names = document.names
         try:
             event = read_node(Node(node.value, node.path, own), index, own)
         except EpcisError:
@@ -80,11 +81,15 @@ def raw_events(value: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
 def may_be_personal(value: Mapping[str, Any]) -> bool:
     """Return whether any event, good or bad, could say something of a person."""
     events: Sequence[object] = raw_events(value)
-    return any(
-        any(word in str(event.get("bizStep", "")) for word in _PERSONAL_STEPS)
-        or any(_PERSONAL_MEMBER in str(name) for name in event)
-        for event in events
-        if isinstance(event, Mapping)
+    return (
+        any(
+            word in str(event.get("bizStep", "")).casefold()
+            for event in events
+            if isinstance(event, Mapping)
+            for word in _PERSONAL_STEPS
+        )
+        or mentions(value)
+        or any(misplaced(value, "$", Names(value.get("@context"))))
     )
 
 

@@ -14,10 +14,8 @@ from typing import Any, Final
 from provenance.core.epcis_check import Faults, Node
 from provenance.core.epcis_event import EpcisEvent
 from provenance.core.ndc import Ndc, NdcError, parse_ndc
+from provenance.core.own_names import DEFAULT_PREFIX, MEMBER, NAMESPACE
 
-NAMESPACE: Final = "urn:theriac:epcis:"
-DEFAULT_PREFIX: Final = "theriac"
-MEMBER: Final = "prescription"
 DISPENSING_STEPS: Final = frozenset({"dispensing", "retail_selling"})
 FILL_MAX: Final = 99
 # UN/ECE recommendation 20 to the units of a drug claim (X12 CTP05-1).

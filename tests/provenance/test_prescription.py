@@ -7,8 +7,8 @@ import pytest
 
 from provenance.core.epcis import read_document
 from provenance.core.epcis_check import EpcisError, Faults
+from provenance.core.own_names import NAMESPACE
 from provenance.core.prescription import (
-    NAMESPACE,
     Prescription,
     impersonal,
     local_date,
