@@ -33,10 +33,11 @@ def newest_of(*, organisation_id: UUID, record_ids: Collection[UUID]) -> dict[UU
     return {row.record_id: row for row in newest}
 
 
-def head_hold(*, organisation_id: UUID, subject_id: UUID) -> None:
+def head_hold(*, organisation_id: UUID, subject_id: UUID) -> bool:
     """Hold the subject's consents as they are until the transaction ends.
 
     Whoever changes one waits for this reading, or this waits for the change and then sees it.
+    Return whether there was anything to hold: not where nothing was written of the subject yet.
     """
     with connections[current_alias()].cursor() as cursor:
         cursor.execute(
@@ -44,6 +45,7 @@ def head_hold(*, organisation_id: UUID, subject_id: UUID) -> None:
             " WHERE organisation_id = %s AND subject_id = %s FOR SHARE",
             [organisation_id, subject_id],
         )
+        return cursor.fetchone() is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

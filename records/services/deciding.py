@@ -39,7 +39,7 @@ from records.core.parties import (
     settle_custodians,
 )
 from records.keeping import records_kept
-from records.models import Record
+from records.models import ConsentHead, Record
 from records.selectors import head_hold, newest_of_subject
 
 # What was taken in was read under the deployment's limits; it is read again under none smaller.
@@ -151,10 +151,11 @@ def organisation_reference(organisation_id: UUID) -> str:
 def rule_on(asking: Asking, *, subject_id: UUID, glass: bool = False) -> Ruling:
     """Hold the subject's consents and return what they allow.
 
+    What is shown is found after this: a version found before may be older than the consents.
     ``glass``: the reader broke the glass for this subject, which is a relationship of care.
     """
     organisation_id = asking.holder_id
-    head_hold(organisation_id=organisation_id, subject_id=subject_id)
+    _hold(organisation_id, subject_id)
     rows = newest_of_subject(
         organisation_id=organisation_id, subject_id=subject_id, types=("Consent", "Patient")
     )
@@ -167,6 +168,14 @@ def rule_on(asking: Asking, *, subject_id: UUID, glass: bool = False) -> Ruling:
     decision = decide(consents, request, US)
     receipt = decision_receipt(decision, consents=consents, request=request, pack=US)
     return Ruling(decision=decision, receipt=receipt, patients=patients)
+
+
+def _hold(organisation_id: UUID, subject_id: UUID) -> None:
+    """Hold the subject's consents; where there are none, let the first one wait as well."""
+    place = {"organisation_id": organisation_id, "subject_id": subject_id}
+    if not head_hold(**place):
+        ConsentHead.objects.bulk_create([ConsentHead(**place)], ignore_conflicts=True)
+        head_hold(**place)
 
 
 def open_records(holder: Actor, rows: Sequence[Record]) -> list[Opened]:

@@ -81,9 +81,11 @@ def record_evidence(
     asking = Asking(reader=reader, holder_id=holder_organisation_id, purpose=PAYMENT, now=now)
     holder = asking.holder
     with acting_as(holder):
-        found = _found(asking, record)
-        about = nobody_ensure(actor=holder, now=now) if found is None else found.row.subject_id
+        first = _found(asking, record)
+        about = nobody_ensure(actor=holder, now=now) if first is None else first.row.subject_id
         ruling = rule_on(asking, subject_id=about)
+        # Again: one submission may have changed the record together with who may see it.
+        found = None if first is None else _found(asking, record)
         shown = (
             found is not None and _is_member(ruling.patients, member_ids) and ruling.permits(found)
         )

@@ -4,7 +4,7 @@ What is missing and what is refused answer alike, and either way the holder ente
 disclosure: nobody can tell from answer or ledger whether something is there.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -17,6 +17,7 @@ from ledger.core.receipt import Receipt
 from records.core.break_glass import BreakGlass
 from records.core.consent_values import ETREAT
 from records.keeping import PersonName, Seeds, nobody_ensure, records_find, subject_find
+from records.models import Record
 from records.selectors import newest_of, newest_of_subject
 from records.services.break_glass import glasses_running
 from records.services.deciding import Asking, Opened, open_records, rule_on
@@ -53,8 +54,15 @@ class Shown:
     decision: Mapping[str, Json] | None = None
 
 
-# Return whom it is about (None: nobody known) and the records asked for.
-_Find = Callable[[], tuple[UUID | None, list[Opened]]]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wanted:
+    """What is asked for: ``whom`` it is about (``None``: nobody known), and the newest ``rows``.
+
+    Whom it is about never changes; the rows are found once that person's consents are held.
+    """
+
+    whom: Callable[[], UUID | None]
+    rows: Callable[[UUID], Sequence[Record]]
 
 
 def record_read(*, asking: Asking, type_: str, id_: str, seeds: Seeds) -> Shown:
@@ -63,33 +71,32 @@ def record_read(*, asking: Asking, type_: str, id_: str, seeds: Seeds) -> Shown:
     Raise ``MissingScopeError``, ``NotFoundError`` for a holder that is no member of the channel,
     or ``EmergencyError``.
     """
+    holder = asking.holder
 
-    def find() -> tuple[UUID | None, list[Opened]]:
-        (record_id,) = records_find(actor=asking.holder, names=[(type_, id_)])
-        rows = newest_of(
-            organisation_id=asking.holder_id, record_ids=[] if record_id is None else [record_id]
-        )
-        opened = open_records(asking.holder, list(rows.values()))
-        return (opened[0].row.subject_id if opened else None), opened
+    def newest() -> list[Record]:
+        (record_id,) = records_find(actor=holder, names=[(type_, id_)])
+        ids = [] if record_id is None else [record_id]
+        return list(newest_of(organisation_id=asking.holder_id, record_ids=ids).values())
 
-    return _answer(asking, find, page=slice(0, 1), seeds=seeds, named=None)
+    def whom() -> UUID | None:
+        opened = open_records(holder, newest())  # what was erased is about nobody
+        return opened[0].row.subject_id if opened else None
+
+    wanted = _Wanted(whom=whom, rows=lambda _: newest())
+    return _answer(asking, wanted, page=slice(0, 1), seeds=seeds, named=None)
 
 
 def record_search(
     *, asking: Asking, type_: str, person: PersonName, page: slice, seeds: Seeds
 ) -> Shown:
     """Return the records of a type about a person, as far as they may be shown; raises so too."""
-
-    def find() -> tuple[UUID | None, list[Opened]]:
-        subject_id = subject_find(asking.holder, person)
-        if subject_id is None:
-            return None, []
-        rows = newest_of_subject(
+    wanted = _Wanted(
+        whom=lambda: subject_find(asking.holder, person),
+        rows=lambda subject_id: newest_of_subject(
             organisation_id=asking.holder_id, subject_id=subject_id, types=(type_,)
-        )
-        return subject_id, open_records(asking.holder, rows)
-
-    return _answer(asking, find, page=page, seeds=seeds, named=person)
+        ),
+    )
+    return _answer(asking, wanted, page=page, seeds=seeds, named=person)
 
 
 def access_explain(
@@ -129,15 +136,18 @@ def reading_check(asking: Asking) -> None:
 
 
 def _answer(
-    asking: Asking, find: _Find, *, page: slice, seeds: Seeds, named: PersonName | None
+    asking: Asking, wanted: _Wanted, *, page: slice, seeds: Seeds, named: PersonName | None
 ) -> Shown:
     reading_check(asking)
     holder = asking.holder
     with acting_as(holder):
-        subject_id, found = find()
+        subject_id = wanted.whom()
         about = subject_id or nobody_ensure(actor=holder, now=asking.now)
         glasses = _glasses(asking, subject_id, about, named) if asking.is_emergency else {}
         ruling = rule_on(asking, subject_id=about, glass=bool(glasses))
+        # Only now: one submission may change a record together with who may see it.
+        rows = [] if subject_id is None else wanted.rows(subject_id)
+        found = open_records(holder, rows)
         shown = [
             each
             for each in found
