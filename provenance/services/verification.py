@@ -110,10 +110,11 @@ def _check_events(after: int) -> _Checked:
         return (ids[-1] if len(ids) == BATCH else None), len(ids), next(faults, None)
 
 
-def _vault_key(row: Dispensing | None) -> bytes | None:
+def _vault_key(row: Dispensing | None) -> bytes | str | None:
     """Return the key of a dispensing's commitment; ``None`` for what was erased since.
 
-    An event whose key is nowhere gets one that opens nothing.
+    Only the vault's own word counts as an erasure: what is gone or damaged without it is a
+    fault, returned in words. An event whose key is nowhere gets one that opens nothing.
     """
     if row is None:
         return bytes(32)
@@ -121,18 +122,22 @@ def _vault_key(row: Dispensing | None) -> bytes | None:
     try:
         with acting_as(pharmacy):
             item = orjson.loads(personal_get(actor=pharmacy, item_id=row.item_id))
-    except (ErasedError, UnknownItemError, UnreadableItemError, UnknownSubjectError):
+    except ErasedError:
         return None
+    except (UnknownItemError, UnreadableItemError, UnknownSubjectError) as error:
+        return f"its vault item {row.item_id}: {error.title}, and no erasure says so"
     return bytes.fromhex(item["opening_key"])
 
 
-def _event_faults(row: Event, key: bytes | None, views: dict[str, object]) -> Iterator[str]:
+def _event_faults(row: Event, key: bytes | str | None, views: dict[str, object]) -> Iterator[str]:
     """Yield what of an event is not as its document or its entry says."""
     try:
         entry = parse_entry(entry_get(bytes(row.entry_id)).content)
         if (entry.kind, entry.organisation_id) != (CAPTURED, row.organisation_id):
             yield "its entry is another's, or of another kind"
-        if key is not None:
+        if isinstance(key, str):
+            yield key
+        elif key is not None:
             check_commitment(
                 commitment=next(iter(entry.commitments), b""),
                 key=key,

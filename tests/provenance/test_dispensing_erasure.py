@@ -11,6 +11,7 @@ from provenance.services import DispensingEvidence
 from provenance.services.verification import custody_verify
 from tests.accounts.conftest import World
 from tests.conftest import Channel
+from tests.database import Databases
 from tests.provenance.test_dispensings import ask
 from tests.provenance.test_exactly_once import in_stock
 from tests.provenance.world import custody_of, fill, member, packs
@@ -54,3 +55,47 @@ def test_an_erased_patients_dispensings_are_found_by_nobody(
     # Nobody can say any more whether this is the same event.
     with pytest.raises(EventIdTakenError):
         pharmacy.record(given)
+
+
+_GONE = "DELETE FROM vault_personalitem WHERE id = %s"
+_FLIPPED = (
+    "UPDATE vault_personalitem SET envelope ="
+    " set_byte(envelope, 60, get_byte(envelope, 60) # 1) WHERE id = %s"
+)
+_LOCKED = (
+    "DELETE FROM vault_subjectkey WHERE subject_id ="
+    " (SELECT subject_id FROM vault_personalitem WHERE id = %s)"
+)
+
+
+@pytest.mark.parametrize(
+    ("damage", "what"),
+    [
+        (_GONE, "There is no such item here"),
+        (_FLIPPED, "The item cannot be read"),
+        (_LOCKED, "The item cannot be read"),
+    ],
+)
+def test_verify_takes_no_damage_in_a_vault_for_an_erasure(
+    fresh_db: Channel, databases: Databases, damage: str, what: str
+) -> None:
+    maker, pharmacy = member(fresh_db, "manufacturer"), member(fresh_db, "pharmacy")
+    (epc,) = packs(1)
+    in_stock(maker, pharmacy, [epc])
+    made = pharmacy.record(fill(epc, 3))
+    with acting_as(pharmacy.actor):
+        item_id = Dispensing.objects.get().item_id
+    with databases.superuser() as superuser:
+        superuser.execute("SET session_replication_role = replica")
+        for table in ("provenance_event", "vault_personalitem", "vault_subjectkey"):
+            superuser.execute(f"ALTER TABLE {table} DISABLE TRIGGER ALL")
+        superuser.execute(
+            "UPDATE provenance_event SET document = document || ' ' WHERE event_id = %s",
+            [made.event_ids[0]],
+        )
+        superuser.execute(damage, [item_id])
+    fault = custody_verify().fault
+    assert fault is not None
+    assert fault.item == made.event_ids[0]
+    assert str(item_id) in fault.what
+    assert what in fault.what
