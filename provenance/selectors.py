@@ -15,8 +15,8 @@ from foundation.core.problem import ForbiddenError, NotFoundError
 from foundation.core.values import Json
 from foundation.tenancy import acting_as, current_alias
 from provenance.core.custody_event import Custody
-from provenance.core.epc import Epc, find_uri, identify, parse_epc
-from provenance.core.gs1 import parse_scan
+from provenance.core.epc import Epc, EpcError, find_uri, identify, parse_epc
+from provenance.core.gs1 import GS1Error, parse_scan
 from provenance.core.verdict import Label, Question, Verdict, label_of, verdict
 from provenance.errors import NoGlnError
 from provenance.models import CaptureJob, Event, EventItem, ItemException
@@ -152,6 +152,15 @@ def exception_list(epc: str) -> list[str]:
     """Return the classes of the rules broken for an item by events that the actor may see."""
     found = ItemException.objects.filter(epc=epc).order_by("event_id", "id")
     return list(found.values_list("exception_class", flat=True))
+
+
+def scan_fault(scan: str, *, now: dt.datetime) -> str | None:
+    """Return in words why a scan cannot be read, ``None`` for one that can; look nothing up."""
+    try:
+        _scanned(scan, now.date())
+    except (GS1Error, EpcError) as error:
+        return f"{error.title}: {error.detail}"
+    return None
 
 
 def _scanned(scan: str, today: dt.date) -> tuple[Epc, Label]:

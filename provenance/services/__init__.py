@@ -8,11 +8,18 @@ from provenance.services.evidence import (
     GivenItem,
     dispensing_evidence,
 )
-from provenance.services.receiving import PACKS_MAX, Received, RefusedPack, packs_receive
+from provenance.services.receiving import (
+    PACKS_MAX,
+    UNREADABLE,
+    Received,
+    RefusedPack,
+    packs_receive,
+)
 from provenance.services.spends import Amounts, Given, dispensings_hold, serial_spend
 
 __all__ = [
     "PACKS_MAX",
+    "UNREADABLE",
     "Amounts",
     "Captured",
     "DispensingEvidence",

@@ -20,14 +20,19 @@ from provenance.services.dispensings import Seeds
 from provenance.services.folds import Broken
 
 PACKS_MAX = 100
+UNREADABLE = "unreadable"
 _CONTEXT = "https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefusedPack:
-    """What was not taken in, why, and what to do with it."""
+    """What was not taken in, why, and what to do with it.
+
+    ``rule`` is the verdict's, or ``unreadable``: then ``text`` may repeat a part of the scan.
+    """
 
     scan: str
+    rule: str
     text: str
     next_step: str
 
@@ -80,11 +85,16 @@ def _look_at(actor: Actor, scan: str, now: dt.datetime) -> str | RefusedPack:
     try:
         pack = pack_get(actor=actor, scan=scan, question=Question.TAKE_IN, now=now, events_max=0)
     except (GS1Error, EpcError) as error:
-        again = "Scan it again, or its other symbol."
-        return RefusedPack(scan=scan, text=f"{error.title}: {error.detail}", next_step=again)
+        return RefusedPack(
+            scan=scan,
+            rule=UNREADABLE,
+            text=f"{error.title}: {error.detail}",
+            next_step="Scan it again, or its other symbol.",
+        )
     if pack.verdict.answer is Answer.YES:
         return pack.epc
-    return RefusedPack(scan=scan, text=pack.verdict.text, next_step=pack.verdict.next_step)
+    found = pack.verdict
+    return RefusedPack(scan=scan, rule=found.rule, text=found.text, next_step=found.next_step)
 
 
 def _document(epcs: list[str], event_id: UUID, now: dt.datetime) -> dict[str, object]:

@@ -10,6 +10,7 @@ from django.test import Client
 from accounts.models import User
 from accounts.services import membership_grant, user_create
 from foundation.core.actor import AUTHENTICATION, SYSTEM, Role
+from foundation.models import IdempotencyRecord
 from foundation.tenancy import acting_as
 from provenance.core.verdict import Question
 from tests.conftest import NOW, Channel
@@ -66,6 +67,26 @@ def test_a_basket_is_received_once_however_often_it_is_sent(
         422,
         "idempotency-key-reused",
     )
+
+
+def test_what_was_refused_is_shown_and_kept_nowhere(channel: Channel, person: Pharmacist) -> None:
+    wristband, spoilt = "MRN 4711 Zqxwvcanary", "(01)09506000134352(99Zqxwvcanary)1"
+    unknown = f"{packs(1)[0].rpartition('/')[0]}/Zqxwvcanary"
+    scans = [sent_to(channel, person.pharmacy, 1)[0], wristband, spoilt, wristband, unknown]
+    client, key = logged_in(person.pharmacy, Role.PHARMACIST), uuid4().hex
+    first, second = (send(client, scans, key) for _ in range(2))
+    text = first.content.decode()
+    assert "1 pack received" in text
+    assert "Not received: 3" in text
+    assert all(scan in text for scan in (wristband, spoilt, unknown))
+    assert text.count("cannot be read: ") == 2
+    assert "Nobody has recorded this yet" in text
+    assert second.content == first.content
+    with acting_as(person.pharmacy.actor):
+        kept = IdempotencyRecord.objects.get(key=key)
+    assert b"receipt" in bytes(kept.body)
+    assert b"4711" not in bytes(kept.body)
+    assert b"canary" not in bytes(kept.body)
 
 
 def test_who_may_not_write_events_receives_nothing(channel: Channel, person: Pharmacist) -> None:
