@@ -4,7 +4,9 @@ These are keys of the ledger, not API keys. Here and not in the ledger, because 
 them is a matter of roles and scopes, which the ledger knows nothing of.
 """
 
-from typing import ClassVar
+import datetime as dt
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 from django.http import HttpResponse
 from django.utils import timezone
@@ -22,7 +24,12 @@ from accounts.api.serializers import (
 from accounts.api.views import IDEMPOTENCY_KEY, Permissions, View, once, received
 from accounts.authentication import IsActing, actor_of, requires_scope
 from accounts.core.scopes import Scope, organisation_with
-from accounts.services import my_key_add, organisation_key_offer, organisation_key_revoke
+from accounts.services import (
+    my_key_add,
+    organisation_key_make,
+    organisation_key_offer,
+    organisation_key_revoke,
+)
 from foundation.core.actor import Actor
 from foundation.core.json_input import parse_json
 from foundation.core.problem import BadInputError, NotFoundError
@@ -33,6 +40,7 @@ from ledger.bodies import PREFER, SEALED_MEDIA_TYPE, SealedIn, WriteBody, read_w
 from ledger.core.ed25519 import PUBLIC_KEY_SIZE_BYTES, SIGNATURE_SIZE_BYTES, key_id_of
 from ledger.core.governance import Holder
 from ledger.core.members import Base64Error, format_base64, parse_base64
+from ledger.core.sealed import SealedSubmission
 from ledger.selectors import KeyInfo, key_list
 from ledger.services import key_head
 
@@ -58,26 +66,15 @@ class KeysView(View):
         operation_id="key_add",
     )
     def post(self, request: Request) -> HttpResponse:
-        """Add a key that the organisation's own system or a device holds."""
+        """Add a key that the organisation's own system or a device holds, or the server makes.
+
+        The server makes those of the holder ``system``, and its last one signs for the new one.
+        """
         body = _body(request)
         data = KeyIn(data=parse_json(body.document)).checked()
-        public_key = _blob(data["public_key"], "public_key", PUBLIC_KEY_SIZE_BYTES)
-        possession = _blob(data["possession"], "possession", SIGNATURE_SIZE_BYTES)
         actor, now = actor_of(request), timezone.now()
-
-        def add() -> Answer:
-            receipt = organisation_key_offer(
-                actor=actor,
-                holder=Holder(data["holder"]),
-                public_key=public_key,
-                possession=possession,
-                label=data.get("label", ""),
-                now=now,
-                sealed=body.sealed,
-            )
-            return received(receipt, key_id=key_id_of(public_key).hex())
-
-        return once(request, request.body, now, add)
+        work = _make if data["holder"] == Holder.SYSTEM else _offer
+        return once(request, request.body, now, work(actor, data, body.sealed, now))
 
 
 class MyKeyView(View):
@@ -142,6 +139,43 @@ class KeyHeadView(View):
                 raise NotFoundError("your organisation's system or devices hold no such key")
             head = key_head(key_id)
         return Response({"first": head.first, "prev": head.prev.hex()})
+
+
+def _make(
+    actor: Actor, data: dict[str, Any], sealed: SealedSubmission | None, now: dt.datetime
+) -> Callable[[], Answer]:
+    """Return what makes a key here; raise ``BadInputError`` for a sealed wish."""
+    if sealed is not None:
+        raise BadInputError("a key that the server makes cannot be signed for before it is made")
+
+    def make() -> Answer:
+        label = data.get("label", "")
+        key_id, receipt = organisation_key_make(actor=actor, now=now, label=label)
+        return received(receipt, key_id=key_id)
+
+    return make
+
+
+def _offer(
+    actor: Actor, data: dict[str, Any], sealed: SealedSubmission | None, now: dt.datetime
+) -> Callable[[], Answer]:
+    """Return what adds an offered key; raise ``BadInputError`` for a key that is none."""
+    public_key = _blob(data["public_key"], "public_key", PUBLIC_KEY_SIZE_BYTES)
+    possession = _blob(data["possession"], "possession", SIGNATURE_SIZE_BYTES)
+
+    def offer() -> Answer:
+        receipt = organisation_key_offer(
+            actor=actor,
+            holder=Holder(data["holder"]),
+            public_key=public_key,
+            possession=possession,
+            label=data.get("label", ""),
+            now=now,
+            sealed=sealed,
+        )
+        return received(receipt, key_id=key_id_of(public_key).hex())
+
+    return offer
 
 
 def _body(request: Request) -> WriteBody:

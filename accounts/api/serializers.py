@@ -145,17 +145,31 @@ class KeyOut(serializers.Serializer[Any]):
 
 
 class KeyIn(Strict):
-    """A key that the organisation's own system, or a device, holds."""
+    """A key that the organisation's own system, or a device, holds, or the server is to make."""
 
-    holder = serializers.ChoiceField(["member", "device"])
-    public_key = serializers.CharField(max_length=44, help_text="base64, 32 bytes")
+    holder = serializers.ChoiceField(["system", "member", "device"])
+    public_key = serializers.CharField(
+        required=False,
+        max_length=44,
+        help_text="base64, 32 bytes; of a member's or device's key, and required there",
+    )
     possession = serializers.CharField(
+        required=False,
         max_length=88,
-        help_text="base64, 64 bytes: docs/spec/governance.md",
+        help_text="base64, 64 bytes: docs/spec/governance.md; as public_key",
     )
     label = serializers.CharField(  # type: ignore[assignment] # as above
         required=False, max_length=200, trim_whitespace=False
     )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Raise unless the members belong to the holder: the server's own keys are not offered."""
+        made_here = attrs["holder"] == Holder.SYSTEM
+        wrong = "is made by the server: leave it out" if made_here else "is required"
+        bad = [name for name in ("public_key", "possession") if (name in attrs) == made_here]
+        if bad:
+            raise serializers.ValidationError(dict.fromkeys(bad, wrong))
+        return attrs
 
 
 class KeyMadeOut(ReceiptOut):

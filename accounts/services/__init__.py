@@ -3,6 +3,7 @@
 from accounts.services.api_keys import api_key_actor, api_key_create, api_key_revoke
 from accounts.services.keys import (
     my_key_add,
+    organisation_key_make,
     organisation_key_offer,
     organisation_key_revoke,
 )
@@ -35,6 +36,7 @@ __all__ = [
     "my_key_add",
     "operator_project",
     "organisation_admit",
+    "organisation_key_make",
     "organisation_key_offer",
     "organisation_key_revoke",
     "organisations_project",

@@ -11,7 +11,7 @@ from foundation.core.problem import ForbiddenError
 from ledger.core.governance import Holder
 from ledger.core.receipt import Receipt
 from ledger.core.sealed import SealedSubmission
-from ledger.services import key_add_mine, key_offer, key_revoke
+from ledger.services import key_add_mine, key_add_system, key_offer, key_revoke
 
 
 def organisation_key_offer(
@@ -41,6 +41,18 @@ def organisation_key_offer(
     )
 
 
+def organisation_key_make(
+    *, actor: Actor, now: dt.datetime, label: str = ""
+) -> tuple[str, Receipt]:
+    """Make one more system key, which the server holds; return its id and the receipt.
+
+    Raise ``MissingScopeError`` or ``ForbiddenError`` for who may not, ``NoKeyError`` where the
+    server holds no valid key of the organisation that could sign for it.
+    """
+    _check_may_change(actor)
+    return key_add_system(actor=actor, now=now, label=label)
+
+
 def organisation_key_revoke(
     *,
     actor: Actor,
@@ -52,7 +64,7 @@ def organisation_key_revoke(
     """Revoke a key of the organisation, or of any as the operator; return the receipt.
 
     Raise ``MissingScopeError`` or ``ForbiddenError`` for who may not, ``GovernanceRefusedError``
-    for a key that is not theirs, is revoked already or is the last one.
+    for a key that is not theirs, is revoked already or is the last that can add others.
     """
     _check_may_change(actor)
     return key_revoke(actor=actor, key_id=key_id, reason=reason, now=now, sealed=sealed)

@@ -59,6 +59,14 @@ class Holder(StrEnum):
         """Whether statements under such a key carry ``first`` and ``prev``."""
         return self in (Holder.MEMBER, Holder.DEVICE)
 
+    @property
+    def manages(self) -> bool:
+        """Whether the organisation itself signs under such a key, so that it can add others.
+
+        A person's key signs after a log-in only, a device's what the device saw.
+        """
+        return self in (Holder.SYSTEM, Holder.MEMBER)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SigningKey:

@@ -7,6 +7,7 @@ members and keys appear when the sequencer gives the entry its place.
 import contextlib
 import datetime as dt
 import secrets
+from collections.abc import Sequence
 from uuid import UUID, uuid4
 
 from django.conf import settings
@@ -37,7 +38,9 @@ from ledger.models import KeyAddition, KeyHolder, KeyRevocation, Log, Member, Si
 from ledger.selectors import LogInfo, current_log, is_operator, log_key_name, receipt_key_name
 from ledger.services.keys import (
     HeldKey,
+    Signer,
     check_reauthenticated,
+    key_for_signing,
     key_id_of,
     key_make,
     server_key_keep,
@@ -171,6 +174,19 @@ def key_offer(
         )
 
 
+def key_add_system(*, actor: Actor, now: dt.datetime, label: str = "") -> tuple[str, Receipt]:
+    """Make one more key that the server holds for the organisation; return its id and the receipt.
+
+    The newest valid one before it signs for it, and it signs from its own sequencing on. Raise
+    ``NoKeyError`` where there is none: whoever holds all their keys gets none from the server.
+    """
+    with acting_as(actor):
+        key_for_signing(actor=actor, signer=Signer.SYSTEM, now=now)  # before a pair is made
+        receipt = key_add(actor=actor, holder=KeyHolder.SYSTEM, now=now, label=label)
+        added = KeyAddition.objects.get(entry_id=receipt.entry_ids[0])
+        return added.key_id, receipt
+
+
 def key_add_mine(*, actor: Actor, now: dt.datetime) -> Receipt:
     """Make a key of the acting person's own, kept in the provider; return the receipt.
 
@@ -232,7 +248,8 @@ def key_revoke(
     """Revoke a key of the actor's organisation, or of any as the operator; return the receipt.
 
     From the commit on nothing is taken under the key. Raise ``GovernanceRefusedError`` where
-    the key is unknown or revoked, or is the last one: its organisation would be locked out.
+    the key is unknown or revoked, or is the last under which its organisation can add another:
+    it would be locked out. That is more than a log asks to be valid, which is any key left.
     """
     check_reason(reason)
     with acting_as(actor):
@@ -244,13 +261,12 @@ def key_revoke(
         for organisation_id in sorted({key.organisation_id, actor.organisation}):
             keys_lock(organisation_id, alone=True)
         gone = KeyRevocation.objects.values("key_id")
-        others = SigningKey.objects.filter(
+        valid = SigningKey.objects.filter(
             organisation_id=key.organisation_id, revoked_index=None
         ).exclude(key_id__in=gone)
-        if not others.filter(key_id=key_id).exists():
+        if not valid.filter(key_id=key_id).exists():
             raise GovernanceRefusedError("the key is revoked already")
-        if others.count() == 1:
-            raise GovernanceRefusedError("it is the last key: add another one first")
+        _check_not_last(key, list(valid.exclude(key_id=key_id)))
         body: dict[str, Json] = {"key": key_id, "reason": reason}
         draft = EntryDraft(kind=KEY_REVOKED, id=_entry_id(sealed), body=body)
         receipt = submission_append(actor=actor, entries=[draft], now=now, sealed=sealed)
@@ -258,6 +274,18 @@ def key_revoke(
             key_id=key_id, organisation_id=actor.organisation, entry_id=receipt.entry_ids[0]
         )
         return receipt
+
+
+def _check_not_last(key: SigningKey, others: Sequence[SigningKey]) -> None:
+    """Raise ``GovernanceRefusedError`` where without ``key`` nobody could add a key any more."""
+    if not others:
+        raise GovernanceRefusedError("it is the last key: add another one first")
+    # Where no such key is left already, a device's or a person's may still go.
+    if Holder(key.holder).manages and not any(Holder(one.holder).manages for one in others):
+        raise GovernanceRefusedError(
+            "it is the last key under which the organisation can add keys; those of people and"
+            " devices are none: add a system's or a member's key first"
+        )
 
 
 def _entry_id(sealed: SealedSubmission | None) -> UUID:

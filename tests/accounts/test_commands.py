@@ -9,6 +9,7 @@ from django.core.management import CommandError, call_command
 from accounts.selectors import actor_for, organisation_get
 from foundation.core.actor import Role
 from foundation.tenancy import acting_as
+from ledger.selectors import key_list
 from tests.accounts.conftest import PASSWORD, World
 from tests.conftest import Channel
 
@@ -69,3 +70,23 @@ def test_a_password_is_asked_twice_at_a_terminal(
     assert UUID(run("user_create", f"{uuid4()}@example.org").strip()) != world.channel.log.id
     with pytest.raises(CommandError, match="differ"):
         run("user_create", f"{uuid4()}@example.org")
+
+
+def test_the_servers_key_is_rotated_by_two_commands(world: World) -> None:
+    alice = world.admit()
+    whose = ("--organisation", str(alice.organisation_id))
+    with acting_as(alice):
+        (old,) = key_list(alice.organisation)
+    with pytest.raises(CommandError, match="last key"):
+        run("key_rotate", *whose, "--revoke", old.key_id)
+    new = run("key_rotate", *whose).split()[1]
+    with pytest.raises(CommandError, match="last key"):
+        run("key_rotate", *whose, "--revoke", old.key_id)
+    world.channel.sequence()
+    run("key_rotate", *whose, "--revoke", old.key_id)
+    world.channel.sequence()
+    with acting_as(alice):
+        keys = [(key.key_id, key.revoked_index is None) for key in key_list(alice.organisation)]
+    assert keys == [(old.key_id, False), (new, True)]
+    with pytest.raises(CommandError, match="no key that may sign"):
+        run("key_rotate", "--organisation", str(uuid4()))

@@ -2,9 +2,10 @@
 
 import datetime as dt
 from dataclasses import dataclass, field
+from pathlib import Path
 from threading import Timer
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import orjson
 import pytest
@@ -15,20 +16,25 @@ from nacl.signing import SigningKey
 
 from accounts.sessions import PROVED_KEY
 from foundation.core.actor import PUBLIC, Actor, Role
+from foundation.key_providers import FileKeyProvider, key_provider
 from foundation.tenancy import acting_as
 from ledger import middleware
+from ledger.bodies import SEALED_MEDIA_TYPE
 from ledger.core.ed25519 import key_id_of
+from ledger.core.entry import parse_entry
 from ledger.core.members import format_base64
 from ledger.core.note import parse_vkey
 from ledger.core.possession import possession_message
 from ledger.core.receipt import parse_receipt, parse_receipt_header
 from ledger.core.sequenced import check_sequenced, parse_sequenced
+from ledger.models import Entry
 from ledger.selectors import key_list
 from ledger.services import Sequencer
 from ledger.services.verification import log_verify
 from tests.accounts.conftest import Person, World
 from tests.accounts.test_http import bearer, logged_in, post
 from tests.conftest import NOW, Channel
+from tests.example_client import example_client
 
 CAN = ("ledger:read", "ledger:write")
 
@@ -115,6 +121,122 @@ def test_the_last_key_stays(world: World) -> None:
     assert (answer.status_code, b"last key" in answer.content) == (403, True)
     world.channel.sequence()
     assert keys_of(organisation) == [(key_id, "system", True)]
+
+
+def test_the_servers_key_is_rotated_over_http(world: World) -> None:
+    organisation = world.admit()
+    client = bearer(world.key(organisation, *CAN)[0])
+    ((old, _, _),) = keys_of(organisation)
+    made = post(client, "keys", {"holder": "system", "label": "of 2026"})
+    assert made.status_code == 201, made.content
+    new = made.json()["key_id"]
+    assert post(client, "keys", {"holder": "system", "label": "of 2026"}).content == made.content
+    early = post(client, f"keys/{old}/revoke", {"reason": "rotated"}, **{"Idempotency-Key": "1"})
+    assert (early.status_code, b"last key" in early.content) == (403, True)
+    world.channel.sequence()
+    assert keys_of(organisation) == [(old, "system", True), (new, "system", True)]
+    # Each of these is signed by the newest key that the server holds.
+    assert signs(client, world, organisation) == new
+    gone = post(client, f"keys/{old}/revoke", {"reason": "rotated"}, **{"Idempotency-Key": "2"})
+    assert gone.status_code == 201
+    assert signs(client, world, organisation) == new
+    world.channel.sequence()
+    assert keys_of(organisation)[:2] == [(old, "system", False), (new, "system", True)]
+    assert signs(client, world, organisation) == new
+    last = post(client, f"keys/{new}/revoke", {"reason": "lost"})
+    assert (last.status_code, b"can add keys" in last.content) == (403, True)
+    world.channel.sequence()
+    assert log_verify().faults == ()
+
+
+def signs(client: Client, world: World, organisation: Actor) -> str:
+    """Return the id of the key that signs what the organisation writes over HTTP now."""
+    answer = post(client, "keys", offered(world, organisation, Pair()))
+    assert answer.status_code == 201, answer.content
+    entry_id = bytes.fromhex(answer.json()["entry_ids"][0])
+    with acting_as(organisation):
+        return parse_entry(bytes(Entry.objects.get(entry_id=entry_id).content)).key_id.hex()
+
+
+def test_the_keys_of_people_and_devices_are_no_way_back(world: World) -> None:
+    organisation = world.admit()
+    client, pair = bearer(world.key(organisation, *CAN)[0]), Pair()
+    ((key_id, _, _),) = keys_of(organisation)
+    person = proved(world.person(organisation, Role.ADMIN))
+    assert post(person, "keys/mine", {}).status_code == 201
+    assert post(client, "keys", offered(world, organisation, pair)).status_code == 201
+    world.channel.sequence()
+    operator = bearer(world.key(world.operator, *CAN)[0])
+    for who in (client, person, operator):
+        answer = post(who, f"keys/{key_id}/revoke", {"reason": "lost"})
+        assert (answer.status_code, b"can add keys" in answer.content) == (403, True)
+    assert world.channel.sequence() == 0
+    assert post(person, "keys/mine", {"again": 1}).status_code == 201
+    # A lost scanner's key goes as before.
+    assert post(client, f"keys/{pair.key_id}/revoke", {"reason": "lost"}).status_code == 201
+    world.channel.sequence()
+    valid = [(holder, valid) for _, holder, valid in keys_of(organisation)]
+    assert valid[:3] == [("system", True), ("person", True), ("device", False)]
+
+
+def test_who_holds_a_members_key_can_do_without_the_servers(world: World) -> None:
+    organisation, pair = world.admit(), Pair()
+    client = bearer(world.key(organisation, *CAN)[0])
+    ((key_id, _, _),) = keys_of(organisation)
+    assert post(client, "keys", offered(world, organisation, pair, "member")).status_code == 201
+    world.channel.sequence()
+    assert post(client, f"keys/{key_id}/revoke", {"reason": "own"}).status_code == 201
+    world.channel.sequence()
+    assert keys_of(organisation) == [(key_id, "system", False), (pair.key_id, "member", True)]
+    kept = len(key_files())
+    refused = post(client, "keys", {"holder": "system"})
+    assert (refused.status_code, b"no-valid-key" in refused.content) == (403, True)
+    assert len(key_files()) == kept
+
+
+def key_files() -> list[Path]:
+    """Return the files in which the key provider keeps its keys."""
+    provider = key_provider()
+    assert isinstance(provider, FileKeyProvider)
+    return list(provider.folder.rglob("*.key"))
+
+
+def test_only_who_may_change_keys_has_the_server_make_one(world: World) -> None:
+    alice, bob = world.admit(), world.admit()
+    body = {"holder": "system"}
+    for client, status in (
+        (Client(), 401),
+        (bearer(world.key(alice, "ledger:read")[0]), 403),
+        (logged_in(world.person(alice, Role.AUDITOR)), 403),
+    ):
+        assert post(client, "keys", body).status_code == status
+    assert world.channel.sequence() == 0
+    assert post(logged_in(world.person(alice, Role.ADMIN)), "keys", body).status_code == 201
+    world.channel.sequence()
+    assert [len(keys_of(one)) for one in (alice, bob)] == [2, 1]
+
+
+def test_a_key_that_the_server_makes_is_not_offered_nor_sealed(world: World) -> None:
+    organisation = world.admit()
+    client = bearer(world.key(organisation, *CAN)[0])
+    offer = offered(world, organisation, Pair())
+    for name in ("public_key", "possession"):
+        extra = post(client, "keys", {"holder": "system", name: offer[name]})
+        assert (extra.status_code, extra.json()["errors"][0]["path"]) == (400, name)
+        less = post(client, "keys", {key: offer[key] for key in offer if key != name})
+        assert (less.status_code, less.json()["errors"][0]["path"]) == (400, name)
+    sealed, _ = example_client().seal(
+        [{"eventID": f"urn:uuid:{uuid4()}"}],
+        b'{"holder":"system"}',
+        private=Pair().private,
+        log=world.channel.log.origin,
+        org=str(organisation.organisation_id),
+        head={"first": 0, "prev": "0" * 64},
+    )
+    sealed["media_type"] = "application/json"
+    answer = client.post("/api/v1/keys", orjson.dumps(sealed), content_type=SEALED_MEDIA_TYPE)
+    assert (answer.status_code, b"before it is made" in answer.content) == (400, True)
+    assert world.channel.sequence() == 0
 
 
 @pytest.mark.parametrize("change", ["holder", "organisation", "log", "signature"])
