@@ -30,6 +30,7 @@ UNITS: Final[Mapping[str, str]] = {
 }
 DEFAULT_UNIT: Final = "UN"
 
+_STANDARD: Final = "https://ref.gs1.org/"
 _NUMBER: Final = re.compile(r"[!-~](?:[ -~]{0,78}[!-~])?")
 _IDENTIFIER_LENGTH_MAX: Final = 255
 # What an event of dispensing says in clear, member by member of its parts.
@@ -73,7 +74,10 @@ def dispenses(event: EpcisEvent) -> bool:
 
 def impersonal(event: Mapping[str, Any]) -> dict[str, Any]:
     """Return of a dispensing's JSON what may stay in clear."""
-    return {name: _clear(name, value) for name, value in event.items() if name in _CLEAR}
+    found = {name: _clear(name, value) for name, value in event.items() if name in _CLEAR}
+    if "@context" in found:
+        found["@context"] = _clear_context(found["@context"])
+    return found
 
 
 def clear_event(event: EpcisEvent) -> EpcisEvent:
@@ -89,6 +93,14 @@ def clear_event(event: EpcisEvent) -> EpcisEvent:
         expiry_date=None,
         content=None,
     )
+
+
+def _clear_context(context: object) -> object:
+    """Return the standard's contexts: prefixes are for what is not in clear, and free text."""
+    if isinstance(context, str):
+        return context if context.startswith(_STANDARD) else []
+    parts = context if isinstance(context, (list, tuple)) else ()
+    return [part for part in parts if isinstance(part, str) and part.startswith(_STANDARD)]
 
 
 def _clear(name: str, value: object) -> object:

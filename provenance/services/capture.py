@@ -98,7 +98,7 @@ def events_capture(
             raise NoGlnError("ask the operator to record your GLN")
         ids, new = _new_events(actor, value, list(zip(events, prescriptions, strict=True)), seeds)
         if sealed is not None:
-            check_impersonal(events, raw)
+            check_impersonal(events, raw, value["@context"])
             check_nameable(events, raw)
             new = _as_sealed(new, len(events), sealed)
         if not new:

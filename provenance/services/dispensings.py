@@ -194,14 +194,20 @@ def check_same_person(actor: Actor, key: tuple[str, bool], sent: bytes | None) -
         raise EventIdTakenError("send the first event again, or this one under its own id")
 
 
-def check_impersonal(events: Sequence[EpcisEvent], raw: Sequence[Mapping[str, Any]]) -> None:
-    """Raise ``NotBuiltError`` where a dispensing holds more than is stored in clear.
+def check_impersonal(
+    events: Sequence[EpcisEvent], raw: Sequence[Mapping[str, Any]], context: object
+) -> None:
+    """Raise ``NotBuiltError`` where a dispensing, or its context, holds more than is in clear.
 
     Whoever seals signs what is stored, and a personal part is sealed by the server alone.
     """
     for event, sent in zip(events, raw, strict=True):
-        if dispenses(event) and impersonal(sent) != sent:
-            raise NotBuiltError("a dispensing to a patient is not taken sealed: send it plainly")
+        whole = {**sent, "@context": context}
+        if dispenses(event) and impersonal(whole) != whole:
+            raise NotBuiltError(
+                "a dispensing to a patient, or under contexts of your own, is not taken sealed:"
+                " send it plainly"
+            )
 
 
 def _item(part: Personal) -> bytes:

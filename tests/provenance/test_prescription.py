@@ -141,6 +141,19 @@ def test_only_things_places_and_times_stay_in_clear() -> None:
 
 
 @pytest.mark.parametrize(
+    ("context", "left"),
+    [
+        (CONTEXT, CONTEXT),
+        ("https://example.com/jane", []),
+        ({"jane": "https://example.com/"}, []),
+        (["https://example.com/jane", CONTEXT, {"jane": CONTEXT}], [CONTEXT]),
+    ],
+)
+def test_of_the_contexts_only_the_standards_own_stay(context: object, left: object) -> None:
+    assert impersonal({**EVENT, "@context": context})["@context"] == left
+
+
+@pytest.mark.parametrize(
     ("time", "offset", "date"),
     [
         ("2026-11-25T03:00:00Z", "-05:00", dt.date(2026, 11, 24)),

@@ -109,3 +109,27 @@ def test_a_sealed_one_is_refused_too(fresh_db: Channel) -> None:
         assert (answer.status_code, fault["type"]) == (400, "combination")
     assert recorded(scanner.owner) == []
     assert CANARY not in everything(scanner.owner)
+
+
+def test_a_dispensings_contexts_are_no_hiding_place(fresh_db: Channel) -> None:
+    pharmacy = member(fresh_db, "pharmacy")
+    contexts = [CONTEXT, {"rx": "urn:theriac:epcis:", CANARY: "https://example.com/"}]
+    given = fill(packs(1)[0], 1, number=CANARY, patient=PATIENT)
+    named = {**given, "rx:prescription": given["theriac:prescription"], "@context": contexts}
+    del named["theriac:prescription"]
+    assert send(pharmacy, named, EVENTS).status_code == 201
+    assert send(pharmacy, named, EVENTS).status_code in {200, 201}  # the same again
+    assert (len(recorded(pharmacy)), CANARY in everything(pharmacy)) == (1, False)
+    scanner = Scanner(fresh_db, member(fresh_db, "pharmacy"))
+    bare = {**event("dispensing", packs(1)), "@context": contexts}
+    sealed, _ = example.seal(
+        [bare],
+        example.canonical(bare),
+        private=scanner.private,
+        log=fresh_db.log.origin,
+        org=scanner.org,
+        head=scanner.head(),
+    )
+    answer = scanner.send(EVENTS, sealed)
+    assert (answer.status_code, recorded(scanner.owner)) == (501, [])
+    assert CANARY not in everything(scanner.owner)
