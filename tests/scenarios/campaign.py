@@ -77,11 +77,19 @@ class Campaign:
         made.in_force()
         return payer
 
-    def send(self, who: str, method: str, path: str, body: object = b"", media: str = JSON) -> Any:
+    def send(
+        self,
+        who: str,
+        method: str,
+        path: str,
+        body: object = b"",
+        media: str = JSON,
+        **headers: str,
+    ) -> Any:
         """Send as somebody; keep what a refusal says."""
         data = body if isinstance(body, bytes) else orjson.dumps(body, default=str)
         answer = Client(raise_request_exception=False).generic(
-            method, path, data, content_type=media, headers=self.callers.get(who, {})
+            method, path, data, content_type=media, headers={**self.callers.get(who, {}), **headers}
         )
         self.note(f"{who}: {method} {path}", answer)
         return answer
@@ -245,7 +253,7 @@ def send_what_is_taken(campaign: Campaign, payer: str) -> None:
 
 
 def send_records(campaign: Campaign) -> None:
-    """Send a record, its consent and an address of hers; then two people erase her."""
+    """Send a record, its consent and an address of hers."""
     her = patient(
         PATIENT.mrn,
         ("urn:mrn", PATIENT.mrn),
@@ -267,6 +275,10 @@ def send_records(campaign: Campaign) -> None:
         for path in (f"/fhir/r4/{of}", read, f"/api/v1/disclosures?patient={PATIENT.mrn}"):
             answer = campaign.send(who, "GET", path)
             campaign.note(f"{who} reads {path}", answer, foreign=who != "hospital")
+
+
+def erase(campaign: Campaign) -> None:
+    """Let two people erase her."""
     hospital = campaign.actors["hospital"]
     people = [campaign.world.person(hospital, Role.PRIVACY_OFFICER) for _ in range(2)]
     for person in people:

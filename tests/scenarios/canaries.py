@@ -33,6 +33,9 @@ class Patient:
     email: str = "zephyrine.canary@patients.example"
     control_number: str = "PCNCANARY8814"
     note: str = "HASACANARYCONDITION"
+    explanation: str = "BROUGHTINCANARYUNCONSCIOUS"
+    record_number: str = "PWKCANARY30471"
+    member_name: str = "NAMEDCANARYMEMBER"
 
     @property
     def birth_digits(self) -> str:
