@@ -166,7 +166,8 @@ def test_an_epcis_client_names_the_prescription_in_the_event(
     assert made.status_code == 201, made.content
     read = orjson.loads(client.get(made["Location"]).content)
     (event,) = read["epcisBody"]["queryResults"]["resultsBody"]["eventList"]
-    assert event == {name: value for name, value in sent.items() if "prescription" not in name}
+    clear = {name: value for name, value in sent.items() if "prescription" not in name}
+    assert event == {**clear, "@context": [CONTEXT]}
     with acting_as(pharmacy.actor):
         assert Dispensing.objects.count() == 1
 
