@@ -8,7 +8,7 @@ handler is a plain idempotent function; the payload holds ids only.
 import datetime as dt
 import logging
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
@@ -194,6 +194,17 @@ def _back_off(message: OutboxMessage, error: Exception, now: dt.datetime) -> Non
             failed_at=now if message.attempts >= ATTEMPTS_MAX else None,
             last_error=type(error).__name__[:100],
         )
+
+
+def outbox_given_up(*, handler: str, name: str, values: Collection[str]) -> dict[str, dt.datetime]:
+    """Return when a handler's work was given up, by the id that its payload calls ``name``.
+
+    Asked inside ``acting_as``, it tells of what that actor wanted.
+    """
+    rows = OutboxMessage.objects.filter(
+        handler=handler, failed_at__isnull=False, **{f"payload__{name}__in": list(values)}
+    )
+    return {row.payload[name]: row.failed_at for row in rows if row.failed_at is not None}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """What provenance answers: frozen values, never rows. Events, exceptions, verdicts."""
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -13,6 +13,7 @@ from accounts.selectors import organisation_get
 from foundation.core.actor import Actor
 from foundation.core.problem import ForbiddenError, NotFoundError
 from foundation.core.values import Json
+from foundation.outbox import outbox_given_up
 from foundation.tenancy import acting_as, current_alias
 from provenance.core.custody_event import Custody
 from provenance.core.epc import Epc, EpcError, find_uri, identify, parse_epc
@@ -57,6 +58,17 @@ def item_glimpse(epc: str) -> tuple[Custody, Label]:
         cursor.execute("SELECT system_fn.provenance_glimpse(%s)::text", [epc])
         found = cursor.fetchone()
     return parse_state(orjson.loads(found[0] or "{}"))
+
+
+# Who captures what came in, and what the work calls its job.
+CAPTURE_HANDLER = "provenance.capture"
+CAPTURE_ID = "capture"
+_GIVEN_UP: Mapping[str, Json] = {
+    "status": 500,
+    "title": "The document was not captured",
+    "detail": "the server tried again and again, and gave up: none of the events is recorded;"
+    " send the document under another Idempotency-Key",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,15 +149,15 @@ def capture_list(*, before: int | None = None, limit: int = 30) -> list[CaptureI
     rows = CaptureJob.objects.defer("document").order_by("-id")
     if before is not None:
         rows = rows.filter(id__lt=before)
-    return [_capture(row) for row in rows[:limit]]
+    return _captures(rows[:limit])
 
 
 def capture_get(capture_id: UUID) -> CaptureInfo:
     """Return one of the organisation's capture jobs; raise ``NotFoundError``."""
-    row = CaptureJob.objects.defer("document").filter(capture_id=capture_id).first()
-    if row is None:
+    found = _captures(CaptureJob.objects.defer("document").filter(capture_id=capture_id))
+    if not found:
         raise NotFoundError("your organisation has no capture job of this id")
-    return _capture(row)
+    return found[0]
 
 
 def exception_list(epc: str) -> list[str]:
@@ -186,15 +198,25 @@ def _info(row: Event) -> EventInfo:
     )
 
 
-def _capture(row: CaptureJob) -> CaptureInfo:
+def _captures(rows: Iterable[CaptureJob]) -> list[CaptureInfo]:
+    """Return the jobs; one whose work the outbox gave up has ended, without its events."""
+    jobs = list(rows)
+    running = [str(job.capture_id) for job in jobs if job.finished_at is None]
+    ended: Mapping[str, dt.datetime] = {}
+    if running:
+        ended = outbox_given_up(handler=CAPTURE_HANDLER, name=CAPTURE_ID, values=running)
+    return [_capture(job, ended.get(str(job.capture_id))) for job in jobs]
+
+
+def _capture(row: CaptureJob, given_up_at: dt.datetime | None) -> CaptureInfo:
     return CaptureInfo(
         capture_id=row.capture_id,
         sequence=row.id,
         behaviour=row.behaviour,
         created_at=row.created_at,
-        finished_at=row.finished_at,
+        finished_at=row.finished_at or given_up_at,
         event_ids=tuple(row.event_ids),
-        errors=tuple(row.errors),
+        errors=tuple(row.errors) if given_up_at is None else (_GIVEN_UP,),
         submission_id=row.submission_id,
         opening_key=None if row.opening_key is None else bytes(row.opening_key),
     )

@@ -48,6 +48,7 @@ from provenance.core.epcis_each import (
 from provenance.core.event_bytes import event_bytes
 from provenance.errors import NoGlnError
 from provenance.models import CaptureJob
+from provenance.selectors import CAPTURE_HANDLER, CAPTURE_ID
 from provenance.services.capture import (
     DOCUMENT_SIZE_BYTES_MAX,
     HEADER,
@@ -57,7 +58,6 @@ from provenance.services.capture import (
 from provenance.services.dispensings import Seeds
 
 RECEIVED = "provenance.capture.received.v1"
-HANDLER = "provenance.capture"
 CAPTURE_LIMIT = EVENTS_MAX
 _NOT_REPEATED = "see the path; a document that may name a person is not repeated here"
 
@@ -170,18 +170,19 @@ def capture_receive(*, actor: Actor, intake: Intake, seeds: Seeds, now: dt.datet
         else:
             job.document = intake.document
             job.save()
-            outbox_put(handler=HANDLER, payload={"capture": str(job.capture_id)}, now=now)
+            work = {CAPTURE_ID: str(job.capture_id)}
+            outbox_put(handler=CAPTURE_HANDLER, payload=work, now=now)
         return Taken(capture_id=job.capture_id, receipt=receipt)
 
 
-@outbox_handler(HANDLER)
+@outbox_handler(CAPTURE_HANDLER)
 def capture_process(work: OutboxWork) -> None:
     """Capture a received document's events and end its job; a finished job stays as it is.
 
     Raise ``UnavailableError`` where the ledger takes nothing now: the outbox comes again.
     """
     rows = CaptureJob.objects.select_for_update()
-    job = rows.get(capture_id=UUID(work.payload["capture"]))
+    job = rows.get(capture_id=UUID(work.payload[CAPTURE_ID]))
     if job.document is None:
         return
     intake = capture_read(bytes(job.document), behaviour=Behaviour(job.behaviour))
