@@ -103,15 +103,18 @@ def _filing(case: LineCase, term: EditTerm) -> Iterator[RuleOutcome]:
 def _duplicate(case: LineCase, term: EditTerm) -> Iterator[RuleOutcome]:
     """CARC 18: same provider, date, product, modifiers and amount; nearly the same pends.
 
-    Lines that name two different prescriptions are two services.
+    Lines that name two different prescriptions are two services, where the contract has the
+    dispensing proven: any other number is the sender's word, and would buy a second payment.
     """
     mine = prior_line(case.claim, case.line)
+    demand = case.contract.evidence.get(case.category)
+    proven = case.line.drug is not None and demand is not None and demand.dispensing
     near = [
         prior
         for prior in case.prior_lines
         if (prior.billing_provider_npi, prior.service_date, prior.procedure_code, prior.ndc)
         == (mine.billing_provider_npi, mine.service_date, mine.procedure_code, mine.ndc)
-        and len({prior.prescription_number, mine.prescription_number} - {None}) <= 1
+        and not (proven and len({prior.prescription_number, mine.prescription_number} - {None}) > 1)
     ]
     exact = [
         prior

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from claims.core.adjudicate import AdjudicationError
+from claims.core.contract import Contract
 from claims.core.decision import (
     ClaimStatus,
     Decision,
@@ -147,6 +148,19 @@ def test_two_prescriptions_of_one_drug_on_one_day_are_two_services() -> None:
         return next(each.outcome for each in rules if each.rule == "duplicate")
 
     assert [rule(number) for number in ("RX1", "RX2", None)] == ["denied", "passed", "denied"]
+
+
+def test_a_number_that_nothing_proves_buys_no_second_payment() -> None:
+    def rule(one: ClaimLine, by: Contract) -> str:
+        prior = replace(prior_line(claim(), one), prescription_number="RX2")
+        rules = decide(claim(one), facts(prior_lines=(prior,)), by=by).lines[0].rules
+        return next(each.outcome for each in rules if each.rule == "duplicate")
+
+    visit, unproven = line(prescription_number="RX1"), contract(evidence=[])
+    device = drug_line(procedure_code="E0100")
+    assert [rule(visit, contract()), rule(drug_line(), unproven)] == ["denied", "denied"]
+    assert rule(device, contract()) == "denied"
+    assert rule(drug_line(), contract()) == "passed"
 
 
 def test_a_code_that_is_not_listed_is_denied_or_pended_as_the_contract_says() -> None:
