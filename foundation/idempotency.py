@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
+from uuid import UUID
 
 from django.conf import settings
 from django.db import connections
@@ -66,6 +67,47 @@ def answer_once(
     people who say the same are two. Raise
     ``KeyReusedError``, ``InFlightError`` or ``BadInputError`` (a key that is no key).
     """
+    write = _write_of(actor=actor, key=key, path=path, body=body)
+    with acting_as(actor):
+        stored = _stored(write)
+        if stored is not None:
+            return stored
+        made = answer()
+        IdempotencyRecord.objects.create(
+            scope_id=write.scope,
+            key=write.key,
+            body_mac=write.body_mac,
+            status=made.status,
+            media_type=made.media_type,
+            headers=dict(made.headers),
+            body=made.body,
+            created_at=now,
+        )
+        return made
+
+
+def answer_stored(*, actor: Actor, key: str | None, path: str, body: bytes) -> Answer | None:
+    """Return the stored answer to this write, ``None`` where it was not answered yet.
+
+    For a write that others act for before its own transaction: a repeat asks nobody again. Raise
+    what ``answer_once`` raises.
+    """
+    write = _write_of(actor=actor, key=key, path=path, body=body)
+    with acting_as(actor):
+        return _stored(write)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Write:
+    """What a write is known by."""
+
+    scope: UUID
+    key: str
+    body_mac: bytes
+
+
+def _write_of(*, actor: Actor, key: str | None, path: str, body: bytes) -> _Write:
+    """Return what the write is known by, its key derived where it has none."""
     if key is not None and (not _KEY.fullmatch(key) or key.startswith(_DERIVED)):
         raise BadInputError("an Idempotency-Key has 1 to 255 printable ASCII characters")
     scope = actor.organisation_id or actor.person_id
@@ -74,30 +116,23 @@ def answer_once(
     body_mac = _mac(path.encode() + b"\n" + body)
     who = b"" if actor.person_id is None else actor.person_id.bytes
     key = key or _DERIVED + _mac(who + b"\n" + body_mac).hex()
-    with acting_as(actor):
-        _take_turn(f"{scope}/{key}")
-        stored = IdempotencyRecord.objects.filter(scope_id=scope, key=key).first()
-        if stored is None:
-            made = answer()
-            IdempotencyRecord.objects.create(
-                scope_id=scope,
-                key=key,
-                body_mac=body_mac,
-                status=made.status,
-                media_type=made.media_type,
-                headers=dict(made.headers),
-                body=made.body,
-                created_at=now,
-            )
-            return made
-        if not hmac.compare_digest(bytes(stored.body_mac), body_mac):
-            raise KeyReusedError("send the first body again, or this one under a new key")
-        return Answer(
-            status=stored.status,
-            body=bytes(stored.body),
-            media_type=stored.media_type,
-            headers=stored.headers,
-        )
+    return _Write(scope=scope, key=key, body_mac=body_mac)
+
+
+def _stored(write: _Write) -> Answer | None:
+    """Hold the key until the transaction ends; return the answer stored under it."""
+    _take_turn(f"{write.scope}/{write.key}")
+    stored = IdempotencyRecord.objects.filter(scope_id=write.scope, key=write.key).first()
+    if stored is None:
+        return None
+    if not hmac.compare_digest(bytes(stored.body_mac), write.body_mac):
+        raise KeyReusedError("send the first body again, or this one under a new key")
+    return Answer(
+        status=stored.status,
+        body=bytes(stored.body),
+        media_type=stored.media_type,
+        headers=stored.headers,
+    )
 
 
 def _take_turn(name: str) -> None:

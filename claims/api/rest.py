@@ -30,6 +30,7 @@ from claims.api.views import (
     IDEMPOTENCY_KEY,
     ClaimsView,
     answered,
+    answered_before,
     body_of,
     created,
     once,
@@ -256,6 +257,10 @@ class AdjudicateView(ClaimsView):
         Repeating needs a new ``Idempotency-Key``: without one the first answer comes back.
         """
         actor, now = actor_of(request), timezone.now()
+        repeated = answered_before(request, raw=request.body)
+        if repeated is not None:
+            # Whoever holds the evidence is not asked again: each telling is a disclosure.
+            return repeated
         dispensings = dispensings_gather(actor=actor, claim_id=claim_id, seeds=seeds, now=now)
         records = records_gather(actor=actor, claim_id=claim_id, seeds=seeds, now=now)
 

@@ -18,7 +18,7 @@ from accounts.authentication import actor_of, requires_scope
 from accounts.core.scopes import Scope
 from claims.services import Disclosed
 from foundation.core.actor import Actor
-from foundation.idempotency import Answer, answer_once
+from foundation.idempotency import Answer, answer_once, answer_stored
 from ledger.core.receipt import Receipt
 
 IDEMPOTENCY_KEY = OpenApiParameter(
@@ -71,6 +71,22 @@ def once(
         now=now,
         answer=answer,
     )
+    return _response(made)
+
+
+def answered_before(request: Request, *, raw: bytes) -> HttpResponse | None:
+    """Return the first answer to this write of the caller's own, ``None`` where there is none."""
+    caller = actor_of(request)
+    found = answer_stored(
+        actor=caller,
+        key=request.headers.get("Idempotency-Key"),
+        path=f"{request.method} {request.path}",
+        body=raw,
+    )
+    return None if found is None else _response(found)
+
+
+def _response(made: Answer) -> HttpResponse:
     return HttpResponse(
         made.body, status=made.status, content_type=made.media_type, headers=dict(made.headers)
     )

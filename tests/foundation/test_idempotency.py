@@ -10,7 +10,13 @@ from django.db import connections
 
 from foundation.core.actor import PUBLIC, Actor
 from foundation.core.problem import BadInputError
-from foundation.idempotency import Answer, InFlightError, KeyReusedError, answer_once
+from foundation.idempotency import (
+    Answer,
+    InFlightError,
+    KeyReusedError,
+    answer_once,
+    answer_stored,
+)
 from foundation.models import IdempotencyRecord
 from foundation.tenancy import acting_as
 from tests.conftest import NOW, organisation_actor
@@ -93,6 +99,23 @@ def test_a_write_that_fails_is_not_remembered() -> None:
     assert ask(actor, "k", b"", write).status == 201
     with acting_as(actor):
         assert IdempotencyRecord.objects.count() == 1
+
+
+def test_an_answer_is_found_before_the_write_is_made_again() -> None:
+    actor, write = organisation_actor(uuid4()), Counter()
+
+    def found(key: str | None, body: bytes = b"body", who: Actor = actor) -> Answer | None:
+        return answer_stored(actor=who, key=key, path="POST /x", body=body)
+
+    assert (found("k1"), found(None)) == (None, None)
+    first, derived = ask(actor, "k1", b"body", write), ask(actor, None, b"body", write)
+    assert (found("k1"), found(None)) == (first, derived)
+    assert (found("k2"), found("k1", who=organisation_actor(uuid4()))) == (None, None)
+    with pytest.raises(KeyReusedError):
+        found("k1", b"another")
+    with pytest.raises(BadInputError):
+        found("derived:00")
+    assert write.count == 2
 
 
 def test_many_at_once_write_once() -> None:
