@@ -11,6 +11,7 @@ from uuid import UUID
 from django.db import IntegrityError, connections, transaction
 
 from accounts.core.scopes import Scope, organisation_with
+from accounts.selectors import organisation_get
 from claims.core.contract_check import check_contract
 from claims.errors import ContractStateError, PayerTakenError
 from claims.models import Contract, ContractActivation, ContractSignature, SignatureRole
@@ -27,6 +28,7 @@ CONTRACT_PROPOSED = "claims.contract.proposed.v1"
 CONTRACT_SIGNED = "claims.contract.signed.v1"
 CONTRACT_ACTIVATED = "claims.contract.activated.v1"
 ROLES = tuple(SignatureRole)
+INSURER = "insurer"
 
 
 def contract_propose(
@@ -35,12 +37,13 @@ def contract_propose(
     """Record a contract of the actor's organisation; return it with the receipt.
 
     Everything in it is checked first, golden claims included. Raise ``ContractError`` with every
-    fault, ``ContractStateError`` where the same terms were proposed before, or
-    ``MissingScopeError``.
+    fault, ``ContractStateError`` where the same terms were proposed before,
+    ``ForbiddenError`` for who is no insurer, or ``MissingScopeError``.
     """
     organisation_id = organisation_with(actor, Scope.CLAIMS_WRITE)
     contract = check_contract(content)
     with acting_as(actor):
+        check_insurer(organisation_id)
         _take_turn(f"contract/{organisation_id}/{contract.id}")
         if Contract.objects.filter(contract_id=contract.id).exists():
             raise ContractStateError(f"contract {contract.id} was proposed before")
@@ -63,9 +66,9 @@ def contract_sign(
 ) -> tuple[ContractInfo, Receipt]:
     """Sign a contract as its author or approver, under the person's own key.
 
-    Raise ``NotFoundError``, ``ForbiddenError`` for who is no person, ``NoKeyError`` without a
-    personal key or five minutes after logging in, ``ContractStateError`` where the role is taken,
-    the person has signed already, or the contract is in force.
+    Raise ``NotFoundError``, ``ForbiddenError`` for who is no person or of no insurer,
+    ``NoKeyError`` without a personal key or five minutes after logging in, ``ContractStateError``
+    where the role is taken, the person has signed already, or the contract is in force.
     """
     organisation_id = organisation_with(actor, Scope.CLAIMS_WRITE)
     if role not in ROLES:
@@ -73,6 +76,7 @@ def contract_sign(
     if actor.person_id is None:
         raise ForbiddenError("contracts are signed by people, under keys of their own")
     with acting_as(actor):
+        check_insurer(organisation_id)
         _take_turn(f"contract/{organisation_id}/{contract_id}")
         row = contract_row(contract_id)
         check_contract(bytes(row.content))
@@ -104,10 +108,12 @@ def contract_activate(
     """Put a contract that two persons signed in force; from here on it decides claims.
 
     Raise ``NotFoundError``, ``ContractStateError`` where a signature is missing or it is in force
-    already, ``PayerTakenError`` where another insurer decides this payer's claims.
+    already, ``PayerTakenError`` where another insurer decides this payer's claims, or
+    ``ForbiddenError`` for who is no insurer.
     """
     organisation_id = organisation_with(actor, Scope.CLAIMS_WRITE)
     with acting_as(actor):
+        check_insurer(organisation_id)
         row = contract_row(contract_id)
         _take_turn(f"payer/{row.payer}")
         if ContractActivation.objects.filter(contract=row).exists():
@@ -131,6 +137,15 @@ def contract_activate(
             entry_id=receipt.entry_ids[0],
         )
         return contract_get(contract_id), receipt
+
+
+def check_insurer(organisation_id: UUID) -> None:
+    """Raise ``ForbiddenError`` unless the organisation was admitted as an insurer.
+
+    Who decides claims is told of other members' dispensings and records: no scope alone gives that.
+    """
+    if organisation_get(organisation_id).kind != INSURER:
+        raise ForbiddenError("contracts and decisions are an insurer's")
 
 
 def insurer_of(payer: str) -> UUID | None:

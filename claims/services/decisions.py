@@ -37,6 +37,7 @@ from claims.models import Claim as ClaimRow
 from claims.models import Coverage as CoverageRow
 from claims.models import Decision as DecisionRow
 from claims.selectors import accumulators_of, contract_parsed, contracts_active
+from claims.services.contracts import check_insurer
 from claims.services.dispensing_spends import dispensings_held, dispensings_spend
 from foundation.core.actor import Actor
 from foundation.core.problem import NotBuiltError, NotFoundError
@@ -49,6 +50,9 @@ from ledger.services import submission_append
 CLAIM_DECIDED = "claims.claim.decided.v1"
 PAYMENT_MADE = "claims.payment.made.v1"
 ENGINE = "cel-expr-python"
+# What others hold is told only for a claim that its holder sent: an insurer may take a claim on
+# paper, and could write any name on it.
+OWN_SUBMISSION = "the billing provider's own submission"
 NO_DISPENSINGS: Mapping[int, DispensingEvidence] = {}
 NO_RECORDS: Mapping[int, RecordEvidence] = {}
 
@@ -91,13 +95,13 @@ def claim_adjudicate(
 
     ``dispensings`` (what ``dispensings_gather`` was told) and ``records`` are evidence by line;
     how much of a dispensing is left is read again, and held until it is spent.
-    What is missing pends the claim, which may be decided again. Raise ``NotFoundError``,
-    ``ErasedError``, ``AlreadyDecidedError`` for a claim with a final decision,
-    ``NoContractError`` where none of the payer's is in force, or ``ReplayMismatchError`` where
-    deciding twice differs: nothing is kept then.
+    What is missing pends the claim, which may be decided again. Raise ``ForbiddenError`` for who
+    is no insurer, ``NotFoundError``, ``ErasedError``, ``AlreadyDecidedError``, ``NoContractError``
+    where none of the payer's is in force, or ``ReplayMismatchError``: nothing is kept then.
     """
     organisation_id = organisation_with(actor, Scope.CLAIMS_WRITE)
     with acting_as(actor):
+        check_insurer(organisation_id)
         row = claim_received(organisation_id, claim_id)
         _take_turn(f"{organisation_id}/{row.subject_id}")
         if row.decisions.exclude(status=PENDED).exists():

@@ -15,14 +15,15 @@ from claims.core.model import Claim, ClaimLine
 from claims.keeping import Seeds
 from claims.models import PENDED
 from claims.models import Claim as ClaimRow
-from claims.services.decisions import claim_document, contract_for
+from claims.services.contracts import check_insurer
+from claims.services.decisions import OWN_SUBMISSION, claim_document, contract_for
 from claims.services.dispensing_spends import claim_quantity, dispensing_missing
 from foundation.core.actor import Actor
 from foundation.tenancy import acting_as
 from ledger.errors import NoKeyError
 from provenance.core.evidence import Finding, Standing
+from provenance.services import QUERY_DAYS_MAX, DispensingQuery, GivenItem, dispensing_evidence
 from provenance.services import DispensingEvidence as Told
-from provenance.services import DispensingQuery, GivenItem, dispensing_evidence
 
 # The gravest first: one item that is not as it should be speaks for all.
 _STATES = {
@@ -38,11 +39,12 @@ def dispensings_gather(
     """Return what the billing pharmacy tells of each drug line's dispensing, by line number.
 
     Outside any transaction: the pharmacy answers in its own, and signs what it tells. Asked is
-    only what the contract demands, and nothing of a claim that is decided or not the acting
-    insurer's.
+    only what the contract demands, of claims that the pharmacy sent itself, and nothing of a claim
+    that is decided or not the acting insurer's. Raise ``ForbiddenError`` for who is no insurer.
     """
     organisation_id = organisation_with(actor, Scope.CLAIMS_WRITE)
     with acting_as(actor):
+        check_insurer(organisation_id)
         row = ClaimRow.objects.filter(id=claim_id, organisation_id=organisation_id).first()
         if row is None or row.decisions.exclude(status=PENDED).exists():
             return {}
@@ -50,15 +52,16 @@ def dispensings_gather(
         _, contract = contract_for(claim, row.received_at.date())
     if not any(demand.dispensing for demand in contract.terms.evidence):
         return {}
-    queries = {line.number: query for line in claim.lines if (query := _query(line)) is not None}
+    drugs = [line for line in claim.lines if line.drug is not None]
+    unasked = {line.number: needed for line in drugs if (needed := _unasked(line, claim, row))}
+    queries = {line.number: _query(line) for line in drugs if line.number not in unasked}
     told: Mapping[int, Told] = {}
     if row.provider_id is not None and queries:
         told = _told(row.provider_id, organisation_id, queries, seeds=seeds, now=now)
     return {
         line.number: _evidence(told.get(line.number, Told()))
-        or dispensing_missing(_needed(line, claim, row.provider_id))
-        for line in claim.lines
-        if line.drug is not None
+        or dispensing_missing(unasked.get(line.number, "the dispensing"))
+        for line in drugs
     }
 
 
@@ -84,9 +87,9 @@ def _told(
     return dict(zip(queries, answers, strict=True))
 
 
-def _query(line: ClaimLine) -> DispensingQuery | None:
-    if line.drug is None or line.prescription_number is None:
-        return None
+def _query(line: ClaimLine) -> DispensingQuery:
+    assert line.drug is not None, "only drug lines are asked about"
+    assert line.prescription_number is not None, "_unasked saw to it"
     return DispensingQuery(
         number=line.prescription_number,
         fill=line.fill_number,
@@ -96,12 +99,17 @@ def _query(line: ClaimLine) -> DispensingQuery | None:
     )
 
 
-def _needed(line: ClaimLine, claim: Claim, pharmacy_id: UUID | None) -> str:
-    if pharmacy_id is None:
+def _unasked(line: ClaimLine, claim: Claim, row: ClaimRow) -> str:
+    """Return what a drug line needs before its pharmacy is asked; nothing where it is."""
+    if row.provider_id is None:
         return f"a pharmacy with the NPI {claim.billing_provider_npi} in this channel"
+    if row.submitter_id != row.provider_id:
+        return OWN_SUBMISSION
     if line.prescription_number is None:
         return "the prescription number"
-    return "the dispensing"
+    if ((line.service_end_date or line.service_date) - line.service_date).days >= QUERY_DAYS_MAX:
+        return f"dates of service within {QUERY_DAYS_MAX} days"
+    return ""
 
 
 def _evidence(told: Told) -> DispensingEvidence | None:

@@ -15,7 +15,8 @@ from claims.core.model import Claim
 from claims.keeping import Seeds
 from claims.models import PENDED
 from claims.models import Claim as ClaimRow
-from claims.services.decisions import claim_document, contract_for
+from claims.services.contracts import check_insurer
+from claims.services.decisions import OWN_SUBMISSION, claim_document, contract_for
 from foundation.core.actor import Actor
 from foundation.tenancy import acting_as
 from ledger.errors import NoKeyError
@@ -23,10 +24,6 @@ from records.services import EvidenceFact, record_evidence
 from records.services import RecordEvidence as Shown
 
 UNSIGNED = "the record's holder has no key that signs its disclosure"
-_MISSING = RecordEvidence(
-    anchored=Fact(state=State.MISSING, note=UNSIGNED),
-    consent=Fact(state=State.MISSING, note=UNSIGNED),
-)
 
 
 def records_gather(
@@ -35,15 +32,18 @@ def records_gather(
     """Return what is shown of the records that the claim's lines name, by line number.
 
     Outside any transaction: each holder answers in its own. Asked is only what the contract
-    demands, and nothing of a claim that is decided or not the acting insurer's.
+    demands, of claims that the holder sent itself, and nothing of a claim that is decided or not
+    the acting insurer's. Raise ``ForbiddenError`` for who is no insurer.
     """
-    named, provider_id, member_id = _named(actor, claim_id)
-    if provider_id is None:
+    named, row, member_id = _named(actor, claim_id)
+    if row is None or row.provider_id is None:
         return {}
+    if row.submitter_id != row.provider_id:
+        return dict.fromkeys(named, _missing(OWN_SUBMISSION))
     shown = {
         number: _shown(
             reader=actor,
-            holder_id=provider_id,
+            holder_id=row.provider_id,
             record=number,
             member_id=member_id,
             seeds=seeds,
@@ -54,10 +54,11 @@ def records_gather(
     return {line: shown[number] for line, number in named.items()}
 
 
-def _named(actor: Actor, claim_id: UUID) -> tuple[dict[int, str], UUID | None, str]:
-    """Return the record that each line names, who holds it, and the member's number."""
+def _named(actor: Actor, claim_id: UUID) -> tuple[dict[int, str], ClaimRow | None, str]:
+    """Return the record that each line names, the claim's row, and the member's number."""
     organisation_id = organisation_with(actor, Scope.CLAIMS_WRITE)
     with acting_as(actor):
+        check_insurer(organisation_id)
         row = ClaimRow.objects.filter(id=claim_id, organisation_id=organisation_id).first()
         if row is None or row.decisions.exclude(status=PENDED).exists():
             return {}, None, ""
@@ -68,7 +69,7 @@ def _named(actor: Actor, claim_id: UUID) -> tuple[dict[int, str], UUID | None, s
         _, contract = contract_for(claim, row.received_at.date())
         if not any(demand.record for demand in contract.terms.evidence):
             return {}, None, ""
-        return named, row.provider_id, claim.member_id
+        return named, row, claim.member_id
 
 
 def _numbers(claim: Claim) -> dict[int, str]:
@@ -99,8 +100,13 @@ def _shown(
             now=now,
         )
     except NoKeyError:
-        return _MISSING
+        return _missing(UNSIGNED)
     return _evidence(found)
+
+
+def _missing(needed: str) -> RecordEvidence:
+    fact = Fact(state=State.MISSING, note=needed)
+    return RecordEvidence(anchored=fact, consent=fact)
 
 
 def _evidence(found: Shown) -> RecordEvidence:

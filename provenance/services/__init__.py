@@ -3,6 +3,7 @@
 from provenance.services.capture import Captured, events_capture
 from provenance.services.dispensings import Seeds
 from provenance.services.evidence import (
+    QUERY_DAYS_MAX,
     DispensingEvidence,
     DispensingQuery,
     GivenItem,
@@ -19,6 +20,7 @@ from provenance.services.spends import Amounts, Given, dispensings_hold, serial_
 
 __all__ = [
     "PACKS_MAX",
+    "QUERY_DAYS_MAX",
     "UNREADABLE",
     "Amounts",
     "Captured",

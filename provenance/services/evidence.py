@@ -28,13 +28,18 @@ from provenance.services.folds import events_of
 from provenance.services.spends import Amounts
 from vault.services import ItemDraft, lookup_find_many, personal_put_many, tags_next_for
 
+# A prescription's number is short: who may ask of any dates could guess it.
+QUERY_DAYS_MAX = 31
 DISCLOSED = "provenance.evidence.disclosed.v1"
 _HEADER = b'{"media_type":"application/json"}'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DispensingQuery:
-    """What a claim line knows of a dispensing; ``fill`` is ``None`` where it cannot say it."""
+    """What a claim line knows of a dispensing; ``fill`` is ``None`` where it cannot say it.
+
+    Nothing is told of more than ``QUERY_DAYS_MAX`` days at once.
+    """
 
     number: str = field(repr=False)
     fill: int | None
@@ -119,6 +124,7 @@ def _rows(pharmacy: Actor, queries: Sequence[DispensingQuery]) -> list[list[Disp
             if row.ref in wanted
             and row.ndc == query.ndc
             and query.from_date <= row.dispensed_on <= query.to_date
+            and (query.to_date - query.from_date).days < QUERY_DAYS_MAX
         ]
         for query, wanted in zip(queries, found, strict=True)
     ]

@@ -100,14 +100,14 @@ class Insurer:
         """Return a claim on this insurer."""
         return plan.claim(*lines, payer_id=self.payer, **changes)
 
-    def takes(self, claim: Claim | None = None) -> UUID:
-        """Take a claim; return its id."""
+    def takes(self, claim: Claim | None = None, sender: Actor | None = None) -> UUID:
+        """Take a claim that ``sender`` sent, or that came on paper; return its id."""
         document = ClaimDocument(
             claim=claim or self.claim(), personal=PersonalPart(family_name=CANARY)
         )
         taken = claim_submit(
             actor=self.actor,
-            submitter_id=self.actor.organisation,
+            submitter_id=(sender or self.actor).organisation,
             documents=[document],
             seeds=SEEDS,
             now=NOW,
@@ -127,7 +127,7 @@ def new_insurer(world: World) -> Callable[[], Insurer]:
     def make() -> Insurer:
         actor = world.admit("insurer")
         author, approver = (
-            _signer(world, actor, world.person(actor, Role.ANALYST)) for _ in range(2)
+            signer(world, actor, world.person(actor, Role.ANALYST)) for _ in range(2)
         )
         world.channel.sequence()
         payer_profile_put(actor=actor, profile=PROFILE)
@@ -176,7 +176,8 @@ def _is_npi(text: str) -> bool:
     return True
 
 
-def _signer(world: World, organisation: Actor, person: Person) -> Actor:
+def signer(world: World, organisation: Actor, person: Person) -> Actor:
+    """Give a person of an organisation a key; return them as they have just logged in."""
     key_add(actor=organisation, holder=KeyHolder.PERSON, person_id=person.id, now=NOW)
     del world
     return replace(person.actor, reauthenticated_at=NOW)

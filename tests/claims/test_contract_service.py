@@ -11,10 +11,12 @@ from claims.errors import ContractStateError, PayerTakenError
 from claims.models import Contract
 from claims.selectors import contract_get, contract_list
 from claims.services import contract_activate, contract_propose, contract_sign
+from foundation.core.actor import Role
 from foundation.core.problem import ForbiddenError, NotFoundError
 from foundation.tenancy import acting_as
 from ledger.errors import NoKeyError
-from tests.claims.conftest import Insurer, fresh_id
+from tests.accounts.conftest import World
+from tests.claims.conftest import Insurer, fresh_id, signer
 from tests.conftest import NOW
 
 
@@ -102,6 +104,22 @@ def test_a_payer_belongs_to_the_insurer_that_came_first(
     other = replace(new_insurer(), payer=insurer.payer)
     with pytest.raises(PayerTakenError):
         other.in_force()
+
+
+def test_only_an_insurer_has_contracts(world: World) -> None:
+    maker = world.admit("manufacturer")
+    author, approver = (signer(world, maker, world.person(maker, Role.ANALYST)) for _ in range(2))
+    world.channel.sequence()
+    stranger = Insurer(world=world, actor=maker, author=author, approver=approver, payer="999999")
+    for act in (
+        lambda: proposed(stranger),
+        lambda: sign(stranger, "ab" * 32, "author", "author"),
+        lambda: activate(stranger, "ab" * 32),
+    ):
+        with pytest.raises(ForbiddenError, match="an insurer's"):
+            act()
+    with acting_as(maker):
+        assert contract_list() == []
 
 
 def test_another_insurer_sees_no_contract_even_without_filters(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from decimal import Decimal
 from functools import partial
 from threading import Barrier
@@ -17,8 +18,13 @@ from claims.core.model import Drug
 from claims.errors import AlreadyDecidedError
 from claims.models import Decision as DecisionRow
 from claims.models import Payment
-from claims.services import claim_adjudicate, decision_replay, dispensings_gather
-from foundation.core.problem import NotFoundError
+from claims.services import (
+    claim_adjudicate,
+    decision_replay,
+    dispensings_gather,
+    records_gather,
+)
+from foundation.core.problem import ForbiddenError, NotFoundError
 from foundation.tenancy import acting_as
 from ledger.core.entry import parse_entry
 from ledger.selectors import entry_get
@@ -26,7 +32,7 @@ from provenance.models import Disclosure, Event, Spend
 from tests.accounts.conftest import World
 from tests.claims import world as plan
 from tests.claims.conftest import SEEDS, Insurer
-from tests.claims.dispensed import Chain, Pharmacy, chain, drug
+from tests.claims.dispensed import DAY, Chain, Pharmacy, chain, drug
 from tests.conftest import NOW
 from tests.provenance.world import event
 
@@ -51,7 +57,7 @@ def open_for(insurer: Insurer) -> Insurer:
 
 def takes(insurer: Insurer, pharmacy: Pharmacy, *lines: Any, **changes: Any) -> UUID:
     claim = insurer.claim(*(lines or (drug(),)), billing_provider_npi=pharmacy.npi, **changes)
-    return insurer.takes(claim)
+    return insurer.takes(claim, pharmacy.member.actor)
 
 
 def decide(insurer: Insurer, claim_id: UUID) -> Decision:
@@ -132,6 +138,36 @@ def test_a_line_that_names_another_dispensing_pends(
 def test_a_claim_of_nobody_in_the_channel_pends(ready: Insurer) -> None:
     found = judged(decide(ready, ready.takes(ready.claim(drug()))))
     assert found["dispensing"][1] == "a pharmacy with the NPI 1234567893 in this channel"
+
+
+def test_a_claim_that_the_pharmacy_did_not_send_tells_and_spends_nothing(
+    ready: Insurer, supply: Chain
+) -> None:
+    pharmacy = supply.pharmacy()
+    pharmacy.gives(supply.bottle(pharmacy), 30)
+    invented = ready.takes(ready.claim(drug(), billing_provider_npi=pharmacy.npi, member_id="M2"))
+    found = judged(decide(ready, invented))
+    assert found == {"dispensing": ("pended", "the billing provider's own submission")}
+    with acting_as(pharmacy.member.actor):
+        assert Disclosure.objects.count() == 0
+    assert spent(ready) == []
+    assert decide(ready, takes(ready, pharmacy)).status is ClaimStatus.PAID
+
+
+@pytest.mark.parametrize(("days", "status"), [(30, "paid"), (31, "pended")])
+def test_a_line_over_more_than_31_days_is_not_asked_about(
+    ready: Insurer, supply: Chain, days: int, status: str
+) -> None:
+    pharmacy = supply.pharmacy()
+    pharmacy.gives(supply.bottle(pharmacy), 30)
+    wide = drug(service_date=DAY - timedelta(days=days), service_end_date=DAY)
+    decision = decide(ready, takes(ready, pharmacy, wide))
+    assert decision.status.value == status
+    if status == "pended":
+        wanted = ("pended", "dates of service within 31 days")
+        assert judged(decision) == {"dispensing": wanted}
+    with acting_as(pharmacy.member.actor):
+        assert Disclosure.objects.count() == (status == "paid")
 
 
 def test_another_unit_or_two_units_pend(ready: Insurer, supply: Chain) -> None:
@@ -306,10 +342,12 @@ def test_only_the_claims_insurer_is_told(
     pharmacy, stranger = supply.pharmacy(), new_insurer()
     pharmacy.gives(supply.bottle(pharmacy), 30)
     claim_id = takes(ready, pharmacy)
-    for who in (stranger.actor, pharmacy.member.actor):
-        assert dispensings_gather(actor=who, claim_id=claim_id, seeds=SEEDS, now=NOW) == {}
-        with pytest.raises(NotFoundError):
-            claim_adjudicate(actor=who, claim_id=claim_id, seeds=SEEDS, now=NOW)
+    assert dispensings_gather(actor=stranger.actor, claim_id=claim_id, seeds=SEEDS, now=NOW) == {}
+    with pytest.raises(NotFoundError):
+        claim_adjudicate(actor=stranger.actor, claim_id=claim_id, seeds=SEEDS, now=NOW)
+    for act in (dispensings_gather, records_gather, claim_adjudicate):
+        with pytest.raises(ForbiddenError):
+            act(actor=pharmacy.member.actor, claim_id=claim_id, seeds=SEEDS, now=NOW)
     with acting_as(pharmacy.member.actor):
         assert Disclosure.objects.count() == 0
     decide(ready, claim_id)

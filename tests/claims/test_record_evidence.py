@@ -13,6 +13,7 @@ from claims.core.decision import ClaimStatus
 from claims.core.facts import State
 from claims.core.model import Claim, ClaimLine
 from claims.services import Decided, claim_adjudicate, decision_replay
+from claims.services.decisions import OWN_SUBMISSION
 from claims.services.evidence_records import UNSIGNED, records_gather
 from foundation.core.actor import Actor
 from foundation.tenancy import acting_as
@@ -58,9 +59,13 @@ class Clinic:
 
     def bills(self, *lines: ClaimLine, **changes: object) -> UUID:
         """Send a claim for a device, whose record it names."""
+        return self.insurer.takes(self.claim(*lines, **changes), self.house.actor)
+
+    def claim(self, *lines: ClaimLine, **changes: object) -> Claim:
+        """Return a claim for a device, whose record it names."""
         claim: Claim = self.insurer.claim(*(lines or (DEVICE,)), billing_provider_npi=self.npi)
         named = {"attachment_control_number": str(self.record), **changes}
-        return self.insurer.takes(replace(claim, **named))  # type: ignore[arg-type]
+        return replace(claim, **named)  # type: ignore[arg-type]
 
     def disclosed(self) -> list[int]:
         """Return how many records each answer showed."""
@@ -149,6 +154,16 @@ def test_nothing_is_asked_that_is_not_needed(ready: Insurer, clinic: Clinic) -> 
     assert len(clinic.disclosed()) == asked
 
 
+def test_a_claim_that_the_holder_did_not_send_is_shown_nothing(
+    ready: Insurer, clinic: Clinic
+) -> None:
+    clinic.consents()
+    invented = ready.takes(clinic.claim())
+    made = decide(ready, invented)
+    assert (made.status, set(made.needed)) == (ClaimStatus.PENDED, {OWN_SUBMISSION})
+    assert clinic.disclosed() == []
+
+
 def test_without_a_key_of_the_holders_it_is_missing(
     ready: Insurer, clinic: Clinic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -190,7 +205,9 @@ def test_over_http_a_claim_is_paid_from_its_837_to_its_decision(
             }
         ],
     }
-    sent = Client().post("/api/v1/claims", value, "application/json", headers=headers)
+    own, _ = ready.world.key(clinic.house.actor, Scope.CLAIMS_WRITE)
+    sender = {"Authorization": f"Bearer {own}"}
+    sent = Client().post("/api/v1/claims", value, "application/json", headers=sender)
     assert sent.status_code == 201, sent.content
     path = f"/api/v1/claims/{sent.json()['claim_id']}/adjudicate"
     made = Client().post(path, b"", "application/json", headers=headers)

@@ -110,8 +110,10 @@ def test_a_fill_is_found_by_what_a_claim_line_knows(
         {"fill": 6},
         {"ndc": "00001012346"},
         {"from_date": yesterday, "to_date": yesterday},
+        {"from_date": TODAY - dt.timedelta(days=31)},
     ):
         assert ask(pharmacy, insurer, **changes) == nothing
+    assert len(ask(pharmacy, insurer, from_date=TODAY - dt.timedelta(days=30)).items) == 3
     assert ask(maker, insurer) == nothing
 
 
