@@ -1,6 +1,6 @@
 """What callers of claims can do something about."""
 
-from foundation.core.problem import ConflictError, UnprocessableError
+from foundation.core.problem import ConflictError, ForbiddenError, UnprocessableError
 
 
 class ContractStateError(ConflictError):
@@ -36,6 +36,13 @@ class NoContractError(UnprocessableError):
 
     slug = "no-contract-in-force"
     title = "No contract is in force for this claim"
+
+
+class NotTheBillerError(ForbiddenError):
+    """Who sends the claim does not bill it, nor is it an insurer's to take itself."""
+
+    slug = "not-the-biller"
+    title = "A claim is sent by who bills it"
 
 
 class UnknownPayerError(UnprocessableError):

@@ -10,10 +10,10 @@ from accounts.selectors import organisation_by_npi, organisation_get
 from claims.core.codec import format_json
 from claims.core.facts import Coverage as CoverageFact
 from claims.core.model import ClaimDocument, check_claim
-from claims.errors import MixedPayersError, UnknownPayerError
+from claims.errors import MixedPayersError, NotTheBillerError, UnknownPayerError
 from claims.keeping import Holder, Seeds, keep, member_subject, new_id, tag
 from claims.models import Claim, ClaimLine, Coverage, PayerProfile
-from claims.services.contracts import insurer_of
+from claims.services.contracts import INSURER, check_insurer, insurer_of
 from foundation.core.actor import Actor, ActorKind
 from foundation.core.problem import NotFoundError
 from foundation.tenancy import acting_as
@@ -24,7 +24,6 @@ from ledger.services import submission_append
 
 CLAIM_RECEIVED = "claims.claim.received.v1"
 COVERAGE_STATED = "claims.coverage.stated.v1"
-INSURER = "insurer"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,21 +35,25 @@ class Submitted:
 
 
 def claims_receiver(*, actor: Actor, documents: Sequence[ClaimDocument]) -> Actor:
-    """Return who takes these claims: the insurer itself, or the one that decides their payer's.
+    """Return who takes these claims: the insurer that decides their payer's.
 
-    A provider's claims are kept by the insurer, under the insurer's own key. Raise
-    ``UnknownPayerError``, ``MixedPayersError`` or ``MissingScopeError``.
+    A provider's claims are kept by the insurer, under the insurer's own key. An insurer's own
+    are its own where nobody decides their payer's yet. Raise ``UnknownPayerError``,
+    ``MixedPayersError`` or ``MissingScopeError``.
     """
     organisation_id = organisation_with(actor, Scope.CLAIMS_WRITE)
     with acting_as(actor):
-        if organisation_get(organisation_id).kind == INSURER:
-            return actor
-        found = {insurer_of(payer) for payer in {each.claim.payer_id for each in documents}}
+        own = organisation_id if organisation_get(organisation_id).kind == INSURER else None
+        payers = {each.claim.payer_id for each in documents}
+        found = {insurer_of(payer) or own for payer in payers}
     if None in found or not found:
         raise UnknownPayerError("no insurer of this channel has a contract of this payer in force")
     if len(found) > 1:
         raise MixedPayersError("the claims are for several insurers")
-    return Actor(kind=ActorKind.ORGANISATION, organisation_id=found.pop())
+    insurer_id = found.pop()
+    if insurer_id == organisation_id:
+        return actor
+    return Actor(kind=ActorKind.ORGANISATION, organisation_id=insurer_id)
 
 
 def claim_submit(
@@ -63,13 +66,17 @@ def claim_submit(
 ) -> Submitted:
     """Take claims for the acting insurer as one submission; return their ids and the receipt.
 
-    ``submitter_id`` is the organisation that sent them. Raise ``ClaimError`` for a claim that
+    ``submitter_id`` is the organisation that sent them: who bills each of them, or the acting
+    insurer itself, where no other decides their payer's claims. Raise ``NotTheBillerError`` for
+    anybody else, ``ForbiddenError`` where no insurer takes them, ``ClaimError`` for a claim that
     contradicts itself; nothing is taken then.
     """
     organisation_id = organisation_with(actor, Scope.CLAIMS_WRITE)
     for document in documents:
         check_claim(document.claim)
     with acting_as(actor):
+        check_insurer(organisation_id)
+        _check_submitter(organisation_id, submitter_id, documents, now.date())
         rows = [
             _claim_row(actor=actor, document=document, seeds=seeds, now=now)
             for document in documents
@@ -174,6 +181,18 @@ def _claim_row(*, actor: Actor, document: ClaimDocument, seeds: Seeds, now: dt.d
         item_id=item.item_id,
         commitment=item.commitment,
     )
+
+
+def _check_submitter(
+    insurer_id: UUID, submitter_id: UUID, documents: Sequence[ClaimDocument], on_date: dt.date
+) -> None:
+    """Raise ``NotTheBillerError`` unless each claim is sent by who bills it, or its insurer."""
+    pairs = {(each.claim.payer_id, each.claim.billing_provider_npi) for each in documents}
+    for payer, npi in sorted(pairs):
+        if submitter_id == insurer_id and insurer_of(payer) in {None, insurer_id}:
+            continue
+        if _provider(npi, on_date) != submitter_id:
+            raise NotTheBillerError(f"the NPI {npi} is not yours: who bills a claim sends it")
 
 
 def _provider(npi: str, on_date: dt.date) -> UUID | None:

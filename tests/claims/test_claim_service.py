@@ -15,7 +15,14 @@ from claims.core.model import ClaimDocument, PersonalPart
 from claims.core.money import ZERO
 from claims.core.x12 import parse_interchanges
 from claims.core.x12_balance import check_balance
-from claims.errors import AlreadyDecidedError, NoContractError, UndecidedError, UnknownPayerError
+from claims.errors import (
+    AlreadyDecidedError,
+    MixedPayersError,
+    NoContractError,
+    NotTheBillerError,
+    UndecidedError,
+    UnknownPayerError,
+)
 from claims.models import AccumulatorRow, Claim, ClaimLine, Coverage, Decision, Payment
 from claims.selectors import accumulators_of, claim_get, claim_list
 from claims.services import (
@@ -27,7 +34,7 @@ from claims.services import (
     remittance_disclose,
 )
 from foundation.core.actor import Actor
-from foundation.core.problem import NotFoundError
+from foundation.core.problem import ForbiddenError, NotFoundError
 from foundation.tenancy import acting_as
 from ledger.core.entry import parse_entry
 from ledger.models import Entry
@@ -239,12 +246,14 @@ def test_a_provider_sees_its_own_claims_only_and_decides_none(
         assert Payment.objects.count() == 1
     shown = remittance_disclose(actor=pharmacy, claim_id=mine, seeds=SEEDS, now=NOW)
     assert b"*13.45*" in shown.data
-    with pytest.raises(NotFoundError):
+    with pytest.raises(ForbiddenError):
         claim_adjudicate(actor=pharmacy, claim_id=mine, seeds=SEEDS, now=NOW)
+    with acting_as(ready.actor):
+        assert Decision.objects.count() == 1
 
 
 def test_a_providers_claim_goes_to_the_insurer_of_its_payer(
-    ready: Insurer, provider: Callable[[str], Actor]
+    ready: Insurer, new_insurer: Callable[[], Insurer], provider: Callable[[str], Actor]
 ) -> None:
     pharmacy = provider(fresh_npi())
     document = ClaimDocument(claim=ready.claim(), personal=PersonalPart(family_name=CANARY))
@@ -253,6 +262,39 @@ def test_a_providers_claim_goes_to_the_insurer_of_its_payer(
     stray = replace(document, claim=replace(document.claim, payer_id="NOBODY"))
     with pytest.raises(UnknownPayerError):
         claims_receiver(actor=pharmacy, documents=[stray])
+    # An insurer takes what nobody decides yet, and only that beside its own.
+    assert claims_receiver(actor=ready.actor, documents=[document, stray]) == ready.actor
+    other = new_insurer()
+    assert claims_receiver(actor=other.actor, documents=[stray]) == other.actor
+    with pytest.raises(MixedPayersError):
+        claims_receiver(actor=other.actor, documents=[document, stray])
+
+
+def test_who_neither_bills_a_claim_nor_decides_it_sends_none(
+    ready: Insurer, new_insurer: Callable[[], Insurer], provider: Callable[[str], Actor]
+) -> None:
+    npi, other = fresh_npi(), new_insurer()
+    biller, stranger = provider(npi), provider(fresh_npi())
+    claim = ready.claim(billing_provider_npi=npi)
+    other.in_force()
+    for sender in (stranger, other.actor):
+        with pytest.raises(NotTheBillerError):
+            ready.takes(claim, sender)
+    # Of nobody in the channel, and of a payer that the insurer does not decide.
+    with pytest.raises(NotTheBillerError):
+        ready.takes(ready.claim(), stranger)
+    with pytest.raises(NotTheBillerError):
+        ready.takes(replace(claim, payer_id=other.payer))
+    # A provider is no insurer, of its own claims neither.
+    with pytest.raises(ForbiddenError):
+        replace(ready, actor=biller).takes(replace(claim, payer_id="NOBODY"))
+    for who in (ready.actor, biller):
+        with acting_as(who):
+            assert Claim.objects.count() == 0
+    ready.takes(claim, biller)
+    ready.takes(claim)
+    with acting_as(ready.actor):
+        assert Claim.objects.count() == 2
 
 
 def test_no_name_stands_in_any_byte_of_the_ledger(ready: Insurer, databases: Databases) -> None:

@@ -16,6 +16,7 @@ from foundation.core.actor import Actor
 from foundation.models import IdempotencyRecord
 from foundation.tenancy import acting_as
 from ledger.models import Entry
+from provenance.models import Disclosure
 from tests.accounts.conftest import World
 from tests.claims.conftest import CANARY, PROFILE, Insurer, fresh_npi
 from tests.claims.dispensed import chain
@@ -37,6 +38,20 @@ DRUG = (
     "LIN**N4*99999000101",
     "CTP****30*UN",
     "REF*XZ*RX1",
+)
+# A second biller, @, and its claim.
+OTHERS_VISIT = (
+    "HL*3**20*1",
+    "NM1*85*2*CLINIC*****XX*@",
+    "N3*1 MAIN ST",
+    "N4*SPRINGFIELD*IL*62701",
+    "REF*EI*123456789",
+    "HL*4*3*22*0",
+    "SBR*P*18*******CI",
+    "NM1*IL*1*B*A****MI*M1",
+    "NM1*PR*2*PAYER*****PI*?",
+    "CLM*A2*150***11:B:1*Y*A*Y*Y",
+    *VISIT[1:],
 )
 
 
@@ -259,7 +274,58 @@ def test_a_pharmacys_claim_reaches_its_insurer_and_pends_without_evidence(
     needed = pharmacy.get(f"{path}/decision").json()["lines"][0]["rules"]
     assert [rule["needed"] for rule in needed if "needed" in rule] == ["the dispensing"]
     assert pharmacy.get(f"{path}/remittance").status_code == 409
-    assert pharmacy.post(f"{path}/adjudicate").status_code == 404
+    assert pharmacy.post(f"{path}/adjudicate").status_code == 403
+
+
+def test_nobody_bills_in_anothers_name(
+    insurer: Insurer, insurers: Caller, provider: Callable[[str], Actor]
+) -> None:
+    npi, own = fresh_npi(), fresh_npi()
+    biller = Caller(insurer.world, provider(npi))
+    stranger = Caller(insurer.world, provider(own))
+    before = insurers.written()
+    theirs = interchange(insurer.payer, npi=npi)
+    # Two claims in one interchange: the stranger's own and another's.
+    mixed = interchange(insurer.payer, npi=own, lines=(*VISIT, *OTHERS_VISIT))
+    mixed = mixed.replace(b"@", npi.encode()).replace(b"PI*?", f"PI*{insurer.payer}".encode())
+    answers = [
+        stranger.post("/api/v1/claims", pharmacy_claim(insurer.payer, npi)),
+        stranger.post("/x12/", theirs, X12),
+        stranger.post("/x12/", mixed, X12),
+    ]
+    for answer in answers:
+        assert answer.status_code == 403, answer.content
+        assert answer.json()["type"] == "urn:theriac:problem:not-the-biller"
+    assert insurers.written() == before
+    assert verdicts(biller.post("/x12/", theirs, X12)) == ["A", "A"]
+    assert insurers.written()[0] == before[0] + 1
+
+
+def test_a_repeated_decision_asks_nobody_again(insurer: Insurer, insurers: Caller) -> None:
+    supply = chain(insurer.world)
+    pharmacy = supply.pharmacy()
+    pharmacy.gives(supply.bottle(pharmacy), 20)
+    sender = Caller(insurer.world, pharmacy.member.actor)
+    pended = tuple(each.replace("CTP****30*UN", "CTP****30*ML") for each in DRUG)
+    data = interchange(insurer.payer, npi=pharmacy.npi, lines=pended)
+    assert verdicts(sender.post("/x12/", data, X12)) == ["A", "A"]
+    (claim,) = insurers.get("/api/v1/claims").json()
+    path = f"/api/v1/claims/{claim['id']}/adjudicate"
+
+    def told() -> int:
+        with acting_as(pharmacy.member.actor):
+            return Disclosure.objects.count()
+
+    first, again = (insurers.post(path) for _ in range(2))
+    assert (first.status_code, first.json()["status"]) == (200, "pended"), first.content
+    assert (again.content, again["Theriac-Receipt"]) == (first.content, first["Theriac-Receipt"])
+    assert told() == 1
+    insurers.headers["Idempotency-Key"] = "second"
+    second, again = (insurers.post(path) for _ in range(2))
+    assert second.content == again.content != first.content
+    assert told() == 2
+    assert insurers.post(path, b"{}").status_code == 422
+    assert told() == 2
 
 
 @pytest.mark.parametrize(
