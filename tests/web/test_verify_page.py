@@ -57,7 +57,7 @@ def test_without_a_log_it_checks_other_servers_proofs(
     selectors.forget_logs()
     text = anyone.get("/verify/").content.decode()
     assert fresh_db.log.vkey not in text
-    assert "Paste it, or drop its file" in text
+    assert "Paste it from where you know it" in text
 
 
 @pytest.mark.usefixtures("db")

@@ -699,8 +699,13 @@ const TheriacVerify = (() => {
     return names.length === 0 && text.trimStart().startsWith("{") ? "bundle" : "unknown";
   }
 
-  function trust(steps, given, own) {
-    if (given === null) {
+  // `keyFile` names the file that brought the key, where nobody gave it by hand.
+  function trust(steps, { given, keyFile }, own) {
+    if (given !== null && keyFile) {
+      const text = `The key came with the files themselves, in ${keyFile}, and is taken on trust for`
+        + ` that reason only; compare it with one that you know from elsewhere: ${given}`;
+      steps.pass(text, { state: "trusted" });
+    } else if (given === null) {
       const text = "You gave no key. The key in the file is taken on trust; compare it with one"
         + ` that you know from elsewhere: ${own}`;
       steps.pass(text, { state: "trusted" });
@@ -713,7 +718,8 @@ const TheriacVerify = (() => {
     return `The log ${origin} had ${size} leaves and the root ${hex(root)}.`;
   }
 
-  function checkBundle(data, given, steps) {
+  function checkBundle(data, key, steps) {
+    const { given } = key;
     const bundle = parseCanonical(data);
     const members = {
       v: isOne,
@@ -728,7 +734,7 @@ const TheriacVerify = (() => {
     shape(bundle, members, "bundle");
     steps.pass(`A proof bundle of ${data.length} bytes, in its one spelling.`);
     need(given === null || given === bundle.vkey, "the bundle is of a log with another key");
-    trust(steps, given, bundle.vkey);
+    trust(steps, key, bundle.vkey);
     const checkpoint = openCheckpoint(unbase64(bundle.checkpoint), bundle.vkey);
     steps.pass(checkpointText(checkpoint));
     const governance = new Governance(bundle.vkey);
@@ -841,11 +847,12 @@ const TheriacVerify = (() => {
     return { index: BigInt(found[1]), hashes, note: data.subarray(end + 2) };
   }
 
-  function checkTlogProof(data, leaf, vkey, steps) {
+  function checkTlogProof(data, leaf, key, steps) {
+    const vkey = key.given;
     const proof = parseTlogProof(data);
     steps.pass(`A proof for leaf ${proof.index}, with ${proof.hashes.length} hashes.`);
     need(vkey !== null, "this file names no key: give the log's verifier key above");
-    trust(steps, vkey, "");
+    trust(steps, key, "");
     const checkpoint = openCheckpoint(proof.note, vkey);
     steps.pass(checkpointText(checkpoint));
     const id = leafHash(leaf);
@@ -903,14 +910,14 @@ const TheriacVerify = (() => {
     }
   }
 
-  function ofBundle(brought, vkey) {
+  function ofBundle(brought, key) {
     const titles = [...BUNDLE_STEPS];
     // Whether there are openings is read before anything is checked, only to name the step.
     if (/"openings":\[/.test(binary(brought.bundle))) titles.push("The data is what was committed to");
     if (brought.receipt) titles.push("The receipt is the log's", "The receipt's promise was kept");
     if (brought.checkpoint) titles.push("The other checkpoint is of the same log");
     return withSteps(new Steps(...titles), (steps) => {
-      const found = checkBundle(brought.bundle, vkey, steps);
+      const found = checkBundle(brought.bundle, key, steps);
       if (brought.receipt) checkReceipt(brought.receipt, found, steps);
       if (brought.checkpoint) {
         const other = openCheckpoint(brought.checkpoint, found.governance.vkey);
@@ -939,7 +946,7 @@ const TheriacVerify = (() => {
     steps.pass(`${checkpointText(other)} ${text}`, same ? {} : { state: "trusted" });
   }
 
-  function ofTlogProof(brought, vkey) {
+  function ofTlogProof(brought, key) {
     const leaf = brought.leaf;
     if (!leaf) {
       const text = "This proof does not hold the entry itself. Add the file of the entry, or its"
@@ -949,7 +956,7 @@ const TheriacVerify = (() => {
     const steps = new Steps(
       "The file is a tlog-proof", BUNDLE_STEPS[1], BUNDLE_STEPS[2], "The bytes are in the log");
     return withSteps(steps, () => {
-      const found = checkTlogProof(brought["tlog-proof"], leaf, vkey, steps);
+      const found = checkTlogProof(brought["tlog-proof"], leaf, key, steps);
       const signed = "Who signed the entry, and that its key was valid: take the proof bundle.";
       const open = [NO_WITNESS, signed, NOT_TRUE];
       if (found.checkpoint.ignored) open.push(ignoredText(found.checkpoint));
@@ -958,11 +965,12 @@ const TheriacVerify = (() => {
     });
   }
 
-  function ofCheckpoint(brought, vkey) {
+  function ofCheckpoint(brought, key) {
+    const vkey = key.given;
     const steps = new Steps(BUNDLE_STEPS[1], BUNDLE_STEPS[2]);
     return withSteps(steps, () => {
       need(vkey !== null, "this file names no key: give the log's verifier key above");
-      trust(steps, vkey, "");
+      trust(steps, key, "");
       const checkpoint = openCheckpoint(brought.checkpoint, vkey);
       steps.pass(checkpointText(checkpoint));
       const open = [NO_WITNESS, "What is in the log: a checkpoint says its size and root only."];
@@ -971,11 +979,13 @@ const TheriacVerify = (() => {
     });
   }
 
-  /* The answer for files (arrays of bytes) under a key (or null for the file's own):
+  /* The answer for files (arrays of bytes) under a key (or null for the file's own), which came
+   * from the file named `keyFile`, or was given by hand where that is "":
    * verdict "sound", "bad" or "incomplete"; the steps; what stays open; the first thing that does
    * not hold (`what`) and its place in the log (`index`).
    */
-  function verify(files, vkey) {
+  function verify(files, vkey, keyFile = "") {
+    const key = { given: vkey, keyFile };
     const brought = {};
     for (const data of files) {
       let kind = kindOf(data);
@@ -986,14 +996,14 @@ const TheriacVerify = (() => {
       try {
         brought.leaf = unbase64(parseCanonical(brought.bundle).entry.entry);
       } catch {
-        return ofBundle(brought, vkey); // says what is wrong with it
+        return ofBundle(brought, key); // says what is wrong with it
       }
-      const first = ofBundle(brought, vkey);
-      return first.verdict === "sound" ? joined(first, ofTlogProof(brought, vkey)) : first;
+      const first = ofBundle(brought, key);
+      return first.verdict === "sound" ? joined(first, ofTlogProof(brought, key)) : first;
     }
-    if (brought.bundle) return ofBundle(brought, vkey);
-    if (brought["tlog-proof"]) return ofTlogProof(brought, vkey);
-    if (brought.checkpoint) return ofCheckpoint(brought, vkey);
+    if (brought.bundle) return ofBundle(brought, key);
+    if (brought["tlog-proof"]) return ofTlogProof(brought, key);
+    if (brought.checkpoint) return ofCheckpoint(brought, key);
     if (brought.receipt) {
       const text = "A receipt is signed under a key that the log's first entry names. Add the proof"
         + " bundle of one of the entries that it promises.";
@@ -1029,6 +1039,7 @@ const TheriacVerify = (() => {
     sound: ["✓", "Everything holds"],
     bad: ["✕", "It does not hold"],
     incomplete: ["?", "Not enough to decide"],
+    conflict: ["≠", "Two different keys"],
   };
   // A word and a sign beside the colour: nobody needs to see colours.
   const STATES = {
@@ -1039,6 +1050,8 @@ const TheriacVerify = (() => {
   };
   const place = (id) => document.getElementById(id);
   const chosen = new Map(); // kind -> {name, data}
+  const keysBrought = new Map(); // key -> what brought it, in words
+  let filled = ""; // the key that a file put into the field, until a person changes it
 
   function element(tag, { text = "", className = "" } = {}, ...children) {
     const made = document.createElement(tag);
@@ -1082,21 +1095,31 @@ const TheriacVerify = (() => {
     return [element("h2", { text: "The entry" }), facts, body];
   }
 
-  function show(answer) {
-    const result = place("result");
-    const [symbol, words] = VERDICTS[answer.verdict];
+  function verdictBox(verdict, conflict) {
+    const [symbol, words] = VERDICTS[verdict];
     const shown = element("span", { text: `${symbol} ` });
     shown.setAttribute("aria-hidden", "true");
     const head = element("h2", { className: "answer" }, shown, words);
-    const box = element("div", { className: `verdict ${answer.verdict}` }, head);
+    const box = element("div", { className: `verdict ${verdict}` }, head);
+    if (conflict) box.append(element("p", { text: conflict }));
+    place("result").replaceChildren(box);
+    place("result").dataset.verdict = verdict;
+    return box;
+  }
+
+  // A proof that holds under the one key says nothing while somebody brings another key for it.
+  function show(answer, conflict) {
+    const result = place("result");
+    const sound = answer.verdict === "sound" && !conflict;
+    const differ = answer.verdict === "sound" && conflict;
+    const box = verdictBox(differ ? "conflict" : answer.verdict, conflict);
     const failed = answer.steps.find((step) => step.state === "fails");
     if (failed) box.append(element("p", { text: `First failure: ${failed.title}. ${failed.text}` }));
     if (answer.verdict === "incomplete") box.append(element("p", { text: answer.what }));
     const trusted = answer.steps.some((step) => step.state === "trusted");
-    if (answer.verdict === "sound" && trusted) {
+    if (sound && trusted) {
       box.append(element("p", { text: "Provided that what is marked “not proven” below is so." }));
     }
-    result.replaceChildren(box);
     if (answer.open.length) {
       const lines = answer.open.map((text) => element("li", { text }));
       result.append(element("h2", { text: "What this does not prove" }));
@@ -1104,8 +1127,7 @@ const TheriacVerify = (() => {
     }
     result.append(element("h2", { text: "Step by step" }));
     result.append(element("ol", { className: "steps" }, ...answer.steps.map(stepItem)));
-    if (answer.verdict === "sound" && answer.entry) result.append(...entryPart(answer));
-    result.dataset.verdict = answer.verdict;
+    if (sound && answer.entry) result.append(...entryPart(answer));
   }
 
   function refuse(text) {
@@ -1114,25 +1136,50 @@ const TheriacVerify = (() => {
     place("result").dataset.verdict = "refused";
   }
 
+  // The key to check under, what brought it ("" for a person), and in words which others differ.
+  function keyInUse() {
+    const field = place("vkey").value.trim();
+    const brought = [...keysBrought.keys()];
+    const vkey = field || brought[0] || null;
+    const byFile = !field || field === filled;
+    const others = brought.filter((key) => key !== vkey).map((key) => keysBrought.get(key));
+    const conflict = others.length === 0 ? "" : `Another key than the one above came in`
+      + ` ${others.join(" and in ")}. It was not used: the key above was kept, and whatever is`
+      + " checked is checked under that one. A key that comes with files proves nothing about them."
+      + " If you know from elsewhere that the other key is the right one, paste it above yourself;"
+      + " else start over without it.";
+    return { vkey, keyFile: (byFile && keysBrought.get(vkey)) || "", conflict };
+  }
+
+  // A key that is brought fills an empty field. It never takes the place of another one.
+  function keyTake(key, from) {
+    keysBrought.set(key, keysBrought.get(key) || from);
+    if (place("vkey").value.trim()) return;
+    place("vkey").value = key;
+    filled = key;
+  }
+
   let turn = 0;
 
   function check() {
     turn += 1;
     delete place("result").dataset.verdict;
     const list = [...chosen].map(([kind, file]) => `${file.name} (${NAMES[kind]})`);
+    list.push(...[...keysBrought.values()].map((from) => `${from} (verifier key)`));
     place("chosen").textContent = list.length ? `Chosen: ${list.join(", ")}` : "Nothing chosen yet.";
     place("over").hidden = !list.length;
-    if (!list.length) {
+    const { vkey, keyFile, conflict } = keyInUse();
+    if (!chosen.size) {
       place("result").replaceChildren();
+      if (conflict) verdictBox("conflict", conflict);
       return;
     }
-    const vkey = place("vkey").value.trim() || null;
     const files = [...chosen.values()].map((file) => file.data);
     place("result").replaceChildren(element("p", { text: "Checking…" }));
     // A pause in which the words above are drawn; what was changed meanwhile is checked instead.
     const mine = turn;
     setTimeout(() => {
-      if (mine === turn) show(TheriacVerify.verify(files, vkey));
+      if (mine === turn) show(TheriacVerify.verify(files, vkey, keyFile), conflict);
     }, 20);
   }
 
@@ -1150,7 +1197,7 @@ const TheriacVerify = (() => {
         return;
       }
       const kind = TheriacVerify.kindOf(data);
-      if (kind === "vkey") place("vkey").value = new TextDecoder().decode(data).trim();
+      if (kind === "vkey") keyTake(new TextDecoder().decode(data).trim(), file.name);
       else chosen.set(kind, { name: file.name, data });
     }
     check();
@@ -1161,9 +1208,17 @@ const TheriacVerify = (() => {
     event.target.value = ""; // the same file can be chosen again after it was changed
     take(files);
   });
-  place("vkey").addEventListener("input", check);
+  place("vkey").addEventListener("input", (event) => {
+    const changed = place("vkey").value.trim() !== filled;
+    if (changed || event.inputType === "insertFromPaste") filled = "";
+    check();
+  });
   place("over").addEventListener("click", () => {
     chosen.clear();
+    keysBrought.clear();
+    // What a file filled in goes with the files.
+    if (filled && place("vkey").value.trim() === filled) place("vkey").value = "";
+    filled = "";
     check();
     place("files").focus();
   });
@@ -1178,7 +1233,10 @@ const TheriacVerify = (() => {
     const text = event.dataTransfer.getData("text/plain").trim();
     if (event.dataTransfer.files.length) take([...event.dataTransfer.files]);
     else if (text) {
-      place("vkey").value = text;
+      // Dropped text is as good as pasted, yet takes no key away either.
+      const field = place("vkey").value.trim();
+      if (!field) place("vkey").value = text;
+      else if (text !== field) keysBrought.set(text, "the text that you dropped");
       check();
     }
   });
