@@ -108,8 +108,8 @@ class _Write:
 
 def _write_of(*, actor: Actor, key: str | None, path: str, body: bytes) -> _Write:
     """Return what the write is known by, its key derived where it has none."""
-    if key is not None and (not _KEY.fullmatch(key) or key.startswith(_DERIVED)):
-        raise BadInputError("an Idempotency-Key has 1 to 255 printable ASCII characters")
+    if key is not None:
+        check_key(key)
     scope = actor.organisation_id or actor.person_id
     if scope is None:
         raise BadInputError("a write needs an organisation or a person that it acts for")
@@ -133,6 +133,12 @@ def _stored(write: _Write) -> Answer | None:
         media_type=stored.media_type,
         headers=stored.headers,
     )
+
+
+def check_key(key: str) -> None:
+    """Raise ``BadInputError`` for what a client may not send as an Idempotency-Key."""
+    if not _KEY.fullmatch(key) or key.startswith(_DERIVED):
+        raise BadInputError("an Idempotency-Key has 1 to 255 printable ASCII characters")
 
 
 def _take_turn(name: str) -> None:

@@ -5,6 +5,7 @@ Answers that are kept for a repeat hold ids, steps and times only.
 
 import dataclasses
 import datetime as dt
+import hashlib
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
@@ -25,7 +26,7 @@ from accounts.authentication import actor_of, requires_scope
 from accounts.core.scopes import Scope
 from foundation.core.actor import Actor
 from foundation.core.problem import BadInputError
-from foundation.idempotency import Answer, answer_once
+from foundation.idempotency import Answer, answer_once, check_key
 from foundation.tenancy import acting_as
 from ledger.core.receipt import Receipt
 from records.api.fhir_views import IDEMPOTENCY_KEY, RECEIPT_HEADER, seeds
@@ -219,9 +220,13 @@ def _once(
     actor = actor_of(request)
     key = request.headers.get("Idempotency-Key")
     whose = f"{actor.organisation_id}/{actor.person_id}"
+    if key is not None:
+        check_key(key)
+        # A person's own, and of one length: the longest key that is allowed fits with its person.
+        key = hashlib.sha256(f"{whose}/{key}".encode()).hexdigest()
     made = answer_once(
         actor=holder,
-        key=None if key is None else f"{whose}/{key}",
+        key=key,
         path=f"{request.method} {request.path} by {whose} since {actor.reauthenticated_at}",
         body=raw,
         now=now,

@@ -117,6 +117,21 @@ def test_what_cannot_be_read_opens_nothing(ward: House, value: dict[str, str]) -
         assert BreakGlass.objects.count() == 0
 
 
+def test_any_key_that_is_allowed_holds_for_its_person(ward: House) -> None:
+    nurse, other = logged_in(ward, Role.CLINICIAN), logged_in(ward, Role.CLINICIAN)
+    longest = {"Idempotency-Key": "k" * 255}
+    first, again = (post(nurse, PATH, ASKED, **longest) for _ in range(2))
+    assert first.status_code == 201, first.content
+    assert again.json() == first.json()
+    assert post(other, PATH, ASKED, **longest).json()["glass_id"] != first.json()["glass_id"]
+    reused = post(nurse, PATH, {**ASKED, "patient": "p2"}, **longest)
+    assert (reused.status_code, slug(reused)) == (422, "idempotency-key-reused")
+    for bad in ("k" * 256, "derived:k", "a b"):
+        assert post(nurse, PATH, ASKED, **{"Idempotency-Key": bad}).status_code == 400
+    with acting_as(ward.actor):
+        assert BreakGlass.objects.count() == 2
+
+
 def test_who_may_not_changes_nothing(ward: House, clinic: House) -> None:
     late = logged_in(ward, Role.CLINICIAN, minutes_ago=6)
     officer, other = logged_in(ward, Role.PRIVACY_OFFICER), logged_in(clinic, Role.PRIVACY_OFFICER)
