@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from uuid import UUID
 
+from accounts.core.organisation import OrganisationKind
 from foundation.core.actor import Actor, Role
 from foundation.core.problem import BadInputError, ForbiddenError
 
@@ -59,6 +60,24 @@ ROLE_SCOPES: Mapping[Role, frozenset[str]] = {
     Role.ADMIN: frozenset({*_LEDGER, *_ACCOUNTS}),
     Role.PATIENT: frozenset({*_RECORDS, Scope.EPCIS_READ, Scope.CLAIMS_READ}),
 }
+
+
+# Where a role makes sense; one that is not named here does in every kind of organisation.
+_CARE = frozenset({OrganisationKind.HOSPITAL, OrganisationKind.PHARMACY})
+_PAYERS = frozenset({OrganisationKind.INSURER})
+ROLE_KINDS: Mapping[Role, frozenset[OrganisationKind]] = {
+    Role.CLINICIAN: _CARE,
+    Role.PHARMACIST: _CARE,
+    Role.ADJUDICATOR: _PAYERS,
+    Role.ANALYST: _PAYERS,
+    Role.OPERATOR: frozenset({OrganisationKind.OPERATOR}),
+    Role.PATIENT: frozenset(),
+}
+
+
+def roles_misplaced(roles: Iterable[Role], kind: OrganisationKind) -> list[Role]:
+    """Return those of the roles that nobody has in an organisation of this kind, sorted."""
+    return sorted(role for role in roles if kind not in ROLE_KINDS.get(role, {kind}))
 
 
 def scopes_of(roles: Iterable[Role]) -> frozenset[str]:

@@ -12,7 +12,13 @@ from psycopg.errors import ForeignKeyViolation
 
 from accounts.core.identifiers import parse_email
 from accounts.core.organisation import OrganisationKind
-from accounts.core.scopes import Scope, check_grant, organisation_with, scopes_of
+from accounts.core.scopes import (
+    Scope,
+    check_grant,
+    organisation_with,
+    roles_misplaced,
+    scopes_of,
+)
 from accounts.models import Membership, Organisation, User
 from accounts.selectors import MembershipInfo
 from foundation.core.actor import SYSTEM, Actor, Role
@@ -138,10 +144,10 @@ def _check_password(password: str, user: User) -> None:
 
 
 def _check_roles(roles: frozenset[Role], kind: OrganisationKind) -> None:
-    if not roles or Role.PATIENT in roles:
-        raise BadInputError("a member has at least one role, and none is patient", path="roles")
-    if Role.OPERATOR in roles and kind is not OrganisationKind.OPERATOR:
-        raise BadInputError("only the operator's people have the role operator", path="roles")
+    if not roles:
+        raise BadInputError("a member has at least one role", path="roles")
+    for role in roles_misplaced(roles, kind):
+        raise BadInputError(f"nobody of a {kind} has the role {role}", path="roles")
 
 
 def _membership_write(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
+from accounts.core.organisation import OrganisationKind
 from foundation.core.actor import Role
 from foundation.core.problem import ForbiddenError
 
@@ -17,6 +18,7 @@ REAUTHENTICATION_MAX = dt.timedelta(minutes=5)
 REVIEW_DUE = dt.timedelta(hours=72)
 EXPLANATION_LENGTH_MIN = 10
 REVIEWER = Role.PRIVACY_OFFICER
+BREAKING_KINDS = frozenset({OrganisationKind.HOSPITAL, OrganisationKind.PHARMACY})
 
 
 class BreakGlassReason(StrEnum):
@@ -93,6 +95,14 @@ class BreakGlassReview:
     reviewer_id: UUID
     verdict: BreakGlassVerdict
     reviewed_at: dt.datetime
+
+
+def may_break(roles: frozenset[Role], kind: OrganisationKind) -> bool:
+    """Return whether somebody of these roles, in an organisation of this kind, may break it.
+
+    Emergencies are treated where care is given: no role that a payer grants opens a record.
+    """
+    return Role.CLINICIAN in roles and kind in BREAKING_KINDS
 
 
 def break_glass(

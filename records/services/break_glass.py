@@ -12,7 +12,7 @@ from uuid import UUID
 
 from accounts.core.scopes import Scope, organisation_with
 from accounts.selectors import organisation_get
-from foundation.core.actor import Actor, Role
+from foundation.core.actor import Actor
 from foundation.core.problem import NotFoundError
 from foundation.tenancy import acting_as
 from ledger.core.canonical import Json, canonical_bytes
@@ -29,6 +29,7 @@ from records.core.break_glass import (
     break_glass,
     check_explanation,
     check_reviewer,
+    may_break,
     review_glass,
 )
 from records.keeping import (
@@ -87,17 +88,17 @@ def glass_break(
     """Open a patient's emergency set to the acting clinician; with ``opened`` running, all.
 
     It opens for who is not known, too: nothing is behind it, and nobody learns that. Inside
-    ``acting_as(holder_of(…))``. Raise ``BreakGlassError``.
+    ``acting_as(holder_of(…))``. Raise ``BreakGlassError`` or ``MissingScopeError``.
     """
-    assert actor.person_id is not None, "breaking_check saw to it"
+    person_id = _check_person(actor)
     holder = holder_of(actor, holder_id)
     with acting_as(holder):
         subject_id = subject_find(holder, person) or nobody_ensure(actor=holder, now=now)
         first = None if opened is None else _glass_of(_row(opened), holder)
         glass = break_glass(
-            person_id=actor.person_id,
+            person_id=person_id,
             subject_id=subject_id,
-            is_authorised=Role.CLINICIAN in actor.roles,
+            is_authorised=may_break(actor.roles, organisation_get(actor.organisation).kind),
             reauthenticated_at=actor.reauthenticated_at,
             reason=reason,
             now=now,
@@ -119,7 +120,7 @@ def glass_break(
             glass_id=glass_id,
             subject_id=subject_id,
             reader_id=actor.organisation,
-            person_id=actor.person_id,
+            person_id=person_id,
             step=glass.step,
             started_at=now,
             ends_at=glass.end,
@@ -132,9 +133,7 @@ def glass_break(
 
 def breaking_check(*, actor: Actor, holder_id: UUID) -> None:
     """Raise unless the actor is a person, may read records, and the holder is a member."""
-    organisation_with(actor, Scope.RECORDS_READ)
-    if actor.person_id is None:
-        raise BreakGlassError("a person breaks the glass, logged in; a system cannot")
+    _check_person(actor)
     with acting_as(actor):
         organisation_get(holder_id)
 
@@ -175,8 +174,9 @@ def glass_explain(
 ) -> Receipt:
     """Keep, in words, why the acting person broke the glass. Raise ``BreakGlassError``.
 
-    ``NotFoundError`` where there is no such opening of this person's.
+    ``MissingScopeError``, or ``NotFoundError`` where this person has no such opening.
     """
+    _check_person(actor)
     holder = holder_of(actor, holder_id)
     with acting_as(holder):
         row = _row(glass_id)
@@ -214,26 +214,20 @@ def glass_review(
     Raise ``BreakGlassError``, ``NoKeyError`` without that key or five minutes after logging in,
     ``NotFoundError``, or ``MissingScopeError``.
     """
-    organisation_id = organisation_with(actor, Scope.RECORDS_READ)
-    if actor.person_id is None:
-        raise BreakGlassError("a review is closed by a person")
+    reviewer_id = _check_person(actor)
     with acting_as(actor):
         row = _row(glass_id)
         if BreakGlassReview.objects.filter(glass=row).exists():
             raise BreakGlassError("this access is reviewed already")
         review = review_glass(
             _glass_of(row, actor),
-            reviewer_id=actor.person_id,
+            reviewer_id=reviewer_id,
             reviewer_roles=actor.roles,
             explanation=_explanation(row, actor),
             verdict=verdict,
             now=now,
         )
-        data: dict[str, Json] = {
-            "glass": str(glass_id),
-            "reviewer": str(review.reviewer_id),
-            "verdict": review.verdict.value,
-        }
+        data = {"glass": str(glass_id), "reviewer": str(reviewer_id), "verdict": verdict.value}
         tagged = tag_next(actor=actor, subject_id=row.subject_id)
         item = _keep(
             actor, row.subject_id, ref=new_id(seeds), kind=GLASS_REVIEWED, data=data, seeds=seeds
@@ -241,7 +235,7 @@ def glass_review(
         draft = _draft(GLASS_REVIEWED, tagged, item, seeds)
         receipt = submission_append(actor=actor, entries=[draft], now=now, signer=Signer.PERSON)
         BreakGlassReview.objects.create(
-            organisation_id=organisation_id,
+            organisation_id=actor.organisation,
             glass=row,
             reviewer_id=review.reviewer_id,
             reviewed_at=now,
@@ -281,6 +275,14 @@ def glass_read(
             explanation=_explanation(row, actor),
         )
         return detail, receipt
+
+
+def _check_person(actor: Actor) -> UUID:
+    """Return who acts; raise unless it is a person who may read records for an organisation."""
+    organisation_with(actor, Scope.RECORDS_READ)
+    if actor.person_id is None:
+        raise BreakGlassError("this is done by a person, logged in; a system cannot")
+    return actor.person_id
 
 
 def _said(

@@ -115,8 +115,8 @@ def test_an_admin_changes_and_ends_a_membership(world: World) -> None:
         ids = {row.user_id: row.id for row in Membership.objects.all()}
     page = f"/admin/accounts/membership/{ids[people[0].id]}"
     assert 'value="warehouse"' in text_of(client.get(f"{page}/change/"))
-    assert client.post(f"{page}/change/", {"roles": ["analyst"]}).status_code == 302
-    assert actor_for(people[0].id, organisation.organisation_id).roles == {Role.ANALYST}
+    assert client.post(f"{page}/change/", {"roles": ["pharmacist"]}).status_code == 302
+    assert actor_for(people[0].id, organisation.organisation_id).roles == {Role.PHARMACIST}
     assert client.post(f"{page}/delete/", {"post": "yes"}).status_code == 302
     chosen = [str(ids[person.id]) for person in people[1:]]
     form = {"action": "delete_selected", "_selected_action": chosen, "post": "yes"}

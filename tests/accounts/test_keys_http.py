@@ -337,7 +337,7 @@ def test_only_whose_keys_they_are_and_may_changes_them(world: World) -> None:
 
 def test_a_person_who_just_proved_it_gets_a_key(world: World) -> None:
     organisation = world.admit()
-    person = world.person(organisation, Role.ANALYST)
+    person = world.person(organisation, Role.PHARMACIST)
     assert post(proved(person), "keys/mine", {}).status_code == 201
     for client, status in (
         (Client(), 401),

@@ -29,7 +29,7 @@ def page() -> HttpRequest:
 
 
 def test_log_in_makes_an_actor_who_just_proved_it(world: World) -> None:
-    person, request = world.person(world.admit(), Role.ANALYST), page()
+    person, request = world.person(world.admit(), Role.PHARMACIST), page()
     log_in(request, email=person.email, password=PASSWORD, now=NOW)
     assert isinstance(request.user, User)
     actor = session_actor(request)
@@ -39,7 +39,7 @@ def test_log_in_makes_an_actor_who_just_proved_it(world: World) -> None:
 
 
 def test_a_wrong_password_proves_nothing(world: World) -> None:
-    person, request = world.person(world.admit(), Role.ANALYST), page()
+    person, request = world.person(world.admit(), Role.PHARMACIST), page()
     with pytest.raises(UnauthenticatedError):
         log_in(request, email=person.email, password="wrong", now=NOW)
     with pytest.raises(UnauthenticatedError):
@@ -60,7 +60,7 @@ def test_who_is_not_logged_in_proves_nothing() -> None:
 
 def test_a_choice_holds_for_the_session_and_only_among_memberships(world: World) -> None:
     first, second, third = world.admit(), world.admit(), world.admit()
-    person, request = world.person(first, Role.ANALYST), page()
+    person, request = world.person(first, Role.PHARMACIST), page()
     membership_grant(
         actor=SYSTEM,
         user_id=person.id,
@@ -90,7 +90,7 @@ def test_only_the_proxys_word_on_an_address_counts(settings: Settings) -> None:
 
 def test_an_api_users_id_is_the_persons_or_the_keys(world: World) -> None:
     organisation = world.admit()
-    person = world.person(organisation, Role.ANALYST)
+    person = world.person(organisation, Role.PHARMACIST)
     _, key = world.key(organisation, "epcis:read")
     assert Principal(actor=person.actor).pk == person.id
     assert Principal(actor=key).pk == key.api_key_id

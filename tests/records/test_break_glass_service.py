@@ -1,6 +1,7 @@
 """Breaking the glass on a real PostgreSQL: who may, what it shows, and that somebody looks."""
 
 import datetime as dt
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
@@ -194,6 +195,47 @@ def test_only_a_logged_in_reader_of_records_breaks_it_and_only_a_members(ward: H
     with pytest.raises(NotFoundError):
         breaking_check(actor=clinician(ward), holder_id=uuid4())
     breaking_check(actor=clinician(ward), holder_id=holder_id)
+
+
+@pytest.mark.parametrize(
+    ("kind", "opens"), [("hospital", True), ("pharmacy", True), ("insurer", False)]
+)
+def test_only_where_care_is_given_somebody_breaks_it(
+    ward: House,
+    new_house: Callable[[str], House],
+    kind: str,
+    opens: bool,  # noqa: FBT001 - a parameter
+) -> None:
+    house = new_house(kind)
+    # An insurer cannot grant the role any more; whoever has it from before gains nothing.
+    person = clinician(house, Role.AUDITOR)
+    person = replace(person, roles=frozenset({Role.CLINICIAN}))
+    if opens:
+        broken(person, ward)
+    else:
+        with pytest.raises(BreakGlassError, match="no group"):
+            broken(person, ward)
+        with pytest.raises(EmergencyError):
+            seen(person, ward, "AllergyIntolerance")
+    with acting_as(ward.actor):
+        assert BreakGlass.objects.count() == int(opens)
+
+
+def test_the_service_itself_asks_for_a_person_and_the_scope(ward: House) -> None:
+    nurse = clinician(ward)
+    glass = broken(nurse, ward)
+    for actor, refusal in (
+        (ward.actor, BreakGlassError),
+        (replace(nurse, scopes=frozenset()), MissingScopeError),
+    ):
+        with pytest.raises(refusal):
+            broken(actor, ward)
+        with pytest.raises(refusal):
+            explain(actor, ward, glass)
+        with pytest.raises(refusal):
+            review(actor, glass)
+    with acting_as(ward.actor):
+        assert (BreakGlass.objects.count(), BreakGlassExplanation.objects.count()) == (1, 0)
 
 
 def test_the_glass_opens_for_who_is_not_known_and_shows_nothing(ward: House) -> None:
