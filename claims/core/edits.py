@@ -131,11 +131,14 @@ def _duplicate(case: LineCase, term: EditTerm) -> Iterator[RuleOutcome]:
 
 
 def _schedule(case: LineCase, term: EditTerm) -> Iterator[RuleOutcome]:
-    """CARC 96: the code is not in the fee schedule; the contract may pend it instead."""
+    """CARC 204: the fee schedule does not list the code; the contract may pend it instead.
+
+    Not 96, which X12 takes only with a remark code.
+    """
     if case.fee is not None:
         yield _passed(term)
     elif case.contract.terms.params.unlisted is Unlisted.DENY:
-        yield _denied(term, "96")
+        yield _denied(term, "204")
     else:
         yield _pended(term, f"a fee for {case.line.product_code}")
 

@@ -78,10 +78,10 @@ def test_a_visit_is_paid_by_the_fee_schedule_and_every_rule_is_told() -> None:
 @pytest.mark.parametrize(
     ("coverage", "expected"),
     [
-        (Coverage(from_date=date(2026, 3, 3)), [("CO", "26", "150.00")]),
+        (Coverage(from_date=date(2026, 3, 3)), [("PR", "26", "150.00")]),
         (
             Coverage(from_date=date(2026, 1, 1), to_date=date(2026, 3, 1)),
-            [("CO", "27", "150.00")],
+            [("PR", "27", "150.00")],
         ),
     ],
 )
@@ -104,7 +104,7 @@ def test_coverage_must_last_until_the_last_day_of_service() -> None:
     until = Coverage(from_date=date(2026, 1, 1), to_date=DAY)
     longer = claim(line(service_end_date=date(2026, 3, 3)))
     assert decide(known=facts(coverage=until)).status is ClaimStatus.PAID
-    assert adjustments(decide(longer, facts(coverage=until))) == [("CO", "27", "150.00")]
+    assert adjustments(decide(longer, facts(coverage=until))) == [("PR", "27", "150.00")]
 
 
 @pytest.mark.parametrize(("days", "status"), [(8, ClaimStatus.PAID), (7, ClaimStatus.DENIED)])
@@ -124,13 +124,13 @@ def test_a_line_filed_late_carries_29() -> None:
 def test_the_same_line_twice_is_paid_once() -> None:
     decision = decide(claim(line(), line(2)))
     assert decision.status is ClaimStatus.PARTIALLY
-    assert adjustments(decision, 2) == [("CO", "18", "150.00")]
+    assert adjustments(decision, 2) == [("OA", "18", "150.00")]
 
 
 def test_a_line_paid_before_is_a_duplicate_and_a_similar_one_is_reviewed() -> None:
     paid = replace(prior_line(claim(), line()), modifiers=("26", "TC"))
     twice = claim(line(modifiers=("TC", "26")))
-    assert adjustments(decide(twice, facts(prior_lines=(paid,)))) == [("CO", "18", "150.00")]
+    assert adjustments(decide(twice, facts(prior_lines=(paid,)))) == [("OA", "18", "150.00")]
     for near in (replace(paid, charge_amount=Decimal("1.00")), replace(paid, modifiers=())):
         decision = decide(twice, facts(prior_lines=(near,)))
         assert decision.status is ClaimStatus.PENDED
@@ -165,7 +165,7 @@ def test_a_number_that_nothing_proves_buys_no_second_payment() -> None:
 
 def test_a_code_that_is_not_listed_is_denied_or_pended_as_the_contract_says() -> None:
     unknown = claim(line(procedure_code="G9999"))
-    assert adjustments(decide(unknown)) == [("CO", "96", "150.00")]
+    assert adjustments(decide(unknown)) == [("CO", "204", "150.00")]
     params = {**world.terms_json()["params"], "unlisted": "pend"}
     decision = decide(unknown, by=contract(params=params))
     assert decision.status is ClaimStatus.PENDED
@@ -229,11 +229,14 @@ def test_evidence_in_every_state_is_judged_as_the_guide_says() -> None:
 
 
 def test_a_denial_carries_the_contracts_codes_and_the_proof() -> None:
+    remarked = world.remarked("16", "M119")
     decision = decide(
-        claim(drug_line()), facts(evidence(dispensing=dispensed(condition=CONTRADICTED)))
+        claim(drug_line()),
+        facts(evidence(dispensing=dispensed(condition=CONTRADICTED))),
+        by=remarked,
     )
     (adjustment,) = decision.lines[0].adjustments
-    assert (adjustment.reason_code, adjustment.remark_code) == ("96", "N30")
+    assert (adjustment.reason_code, adjustment.remark_code) == ("16", "M119")
     (rule,) = [each for each in decision.lines[0].rules if each.outcome is Outcome.DENIED]
     assert (rule.rule, rule.entries) == ("evidence.condition", (OTHER_ENTRY,))
     assert rule.shown == "shown"

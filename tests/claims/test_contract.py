@@ -66,6 +66,9 @@ TEN = ["1", "", "", "1.00", ""]
         ("evidence/1/category", "drug", "$.evidence[1].category: stands above already"),
         ("evidence/1/tier", "T2", "$.evidence[1].tier: custody is shown of a dispensing"),
         ("evidence/0/deny", ["CO"], "$.evidence[0].deny: [group, CARC]"),
+        ("evidence/0/deny", ["CO", "96"], "$.evidence[0].deny: CARC 96 demands a remark code"),
+        ("guards/0/deny", ["CO", "16"], "$.guards[0].deny: CARC 16 demands a remark code"),
+        ("edits/2/group", "CO", "$.edits[2].group: a duplicate (CARC 18) goes with OA"),
         ("guards/1/id", "G10", "$.guards[1].id: stands above already"),
         ("guards/1/id", "copay", "$.guards[1].id: the name of a built-in rule"),
         ("guards/1/deny", ["CO", "50"], "$.guards[1]: exactly one of deny and pend"),
@@ -87,6 +90,11 @@ TEN = ["1", "", "", "1.00", ""]
 )
 def test_a_fault_is_named_with_its_path(path: str, to: object, fault: str) -> None:
     assert [found for found in faults_of(change(path, to)) if found.startswith(fault)]
+
+
+def test_a_denial_that_its_remark_explains_is_fit() -> None:
+    data = format_contract(world.remarked("16", "M119").terms)
+    assert check_contract(data).evidence["drug"].deny == ("CO", "16", "M119")
 
 
 def test_a_guard_says_deny_or_pend() -> None:

@@ -198,7 +198,7 @@ def test_a_copy_given_by_another_pharmacy_is_denied_with_the_proof(
     assert decision.status is ClaimStatus.DENIED
     assert judged(decision)["custody"] == ("denied", "the pharmacy did not hold it")
     denied = next(rule for rule in decision.lines[0].rules if rule.rule == "evidence.custody")
-    assert (denied.codes, len(denied.entries)) == (("CO", "96", "N30"), 4)
+    assert (denied.codes, len(denied.entries)) == (("CO", "151"), 4)
     assert spent(ready) == []
 
 

@@ -198,7 +198,7 @@ def test_a_drug_claim_is_paid_from_its_dispensing_and_a_second_one_is_not(
             assert [(each["epc"], each["quantity"]) for each in line["spends"]] == [(epc, "30")]
             assert b"BPR*I*692*" in remitted.content
         else:
-            assert b"CAS*CO*96*1500" in remitted.content
+            assert b"CAS*CO*151*1500" in remitted.content
             (rule,) = (each for each in line["rules"] if each["rule"] == "evidence.quantity")
             assert rule["shown"] == "30 UN billed, 0 left"
     assert statuses == [("paid", "692.00"), ("denied", "0.00")]

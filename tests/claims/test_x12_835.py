@@ -93,7 +93,7 @@ def test_a_decided_claim_is_remitted_line_by_line() -> None:
         "REF*6R*2",
         "SVC*HC:G9999*150*0**1",
         "DTM*472*20260302",
-        "CAS*CO*96*150",
+        "CAS*CO*204*150",
         "REF*6R*3",
         "SE*27*0001",
         "GE*1*9",
@@ -111,14 +111,15 @@ def test_the_oracle_accepts_what_we_write() -> None:
 def test_a_drug_without_a_procedure_is_remitted_by_ndc_and_a_remark_follows() -> None:
     spent = world.dispensed(available_quantity=Decimal(1))
     of = world.claim(world.drug_line(procedure_code=None, control_number="L9"))
-    decision = world.decide(of, world.facts(world.evidence(dispensing=spent)))
+    remarked = world.remarked("16", "M119")
+    decision = world.decide(of, world.facts(world.evidence(dispensing=spent)), by=remarked)
     segments = written(remittance(remitted(of, decision)))
     assert segments[14:19] == [
         f"SVC*N4:{world.NDC}*1500*0**10",
         "DTM*472*20260302",
-        "CAS*CO*96*1500",
+        "CAS*CO*16*1500",
         "REF*6R*L9",
-        "LQ*HE*N30",
+        "LQ*HE*M119",
     ]
     assert segments[3] == "BPR*H*0*C*NON************20260312"
 

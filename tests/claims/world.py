@@ -66,7 +66,7 @@ def terms_json() -> dict[str, Any]:
                 "dispensing": True,
                 "tier": "T1",
                 "record": False,
-                "deny": ["CO", "96", "N30"],
+                "deny": ["CO", "151"],
                 "clause": "7.1 A drug is paid when its dispensing and custody are proven.",
             },
             {
@@ -74,7 +74,7 @@ def terms_json() -> dict[str, Any]:
                 "dispensing": False,
                 "tier": "T0",
                 "record": True,
-                "deny": ["CO", "50"],
+                "deny": ["CO", "150"],
                 "clause": "7.2 A device is paid when the record supports it.",
             },
         ],
@@ -93,9 +93,9 @@ def terms_json() -> dict[str, Any]:
             }
         },
         "edits": [
-            {"edit": "eligibility", "group": "CO", "clause": "1.1 Coverage on the day."},
+            {"edit": "eligibility", "group": "PR", "clause": "1.1 Coverage on the day."},
             {"edit": "filing", "group": "CO", "clause": "1.2 Filed within 365 days."},
-            {"edit": "duplicate", "group": "CO", "clause": "1.3 Paid once."},
+            {"edit": "duplicate", "group": "OA", "clause": "1.3 Paid once."},
             {"edit": "schedule", "group": "CO", "clause": "2.1 As listed."},
             {"edit": "evidence", "group": "CO", "clause": "7 Evidence."},
         ],
@@ -235,6 +235,14 @@ def contract(**changes: Any) -> Contract:
     )
     right = replace(golden, expect=expected_of(decided))
     return parse_contract(format_contract(replace(terms, golden=(right,))))
+
+
+def remarked(reason_code: str, remark_code: str) -> Contract:
+    """Return the plan where evidence denies with these codes."""
+    demands = [
+        {**each, "deny": ["CO", reason_code, remark_code]} for each in terms_json()["evidence"]
+    ]
+    return contract(evidence=demands)
 
 
 def decide(
