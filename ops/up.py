@@ -16,6 +16,7 @@ from ops.tether import tethered
 
 HOST = "127.0.0.1"
 MANAGE = str(ROOT / "manage.py")
+# More than granian likes by the cores: threads wait for the database, and for places in the log.
 BLOCKING_THREADS = 8
 
 
@@ -46,7 +47,7 @@ def programs(port: int) -> list[Program]:
     web = [
         *(python, "-m", "granian", "--interface", "wsgi", "--host", HOST, "--port", str(port)),
         *("--workers", str(min(os.cpu_count() or 1, 8))),
-        *("--blocking-threads", str(BLOCKING_THREADS), "--no-ws", "--log-level", "warning"),
+        *("--blocking-threads", str(BLOCKING_THREADS), "--no-ws", "--log-level", "error"),
         "config.wsgi:application",
     ]
     return [

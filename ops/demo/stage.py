@@ -45,7 +45,7 @@ class Stage:
         """Keep the pages up until Ctrl-C."""
         self.console.print(f"\nThe pages are at [bold]http://{HOST}:{self.port}/[/bold]")
         for log_in in self.log_ins:
-            self.console.print(f"  {log_in}")
+            self.console.print(f"  {log_in}", soft_wrap=True)
         self.console.print("Ctrl-C stops.")
         try:
             signal.pause()

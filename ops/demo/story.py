@@ -24,12 +24,19 @@ from ledger.services import channel_create
 from ops.demo import audit
 from ops.demo.bedside import play_record, play_visit_claim
 from ops.demo.cast import NPIS, PARTIES, Story
-from ops.demo.custody import play_bottle, play_custody
+from ops.demo.custody import epc_of, play_bottle, play_custody, serial_of
 from ops.demo.insurance import play_contract, play_drug_claims
 from ops.demo.intake import play_input
 from ops.demo.party import Party, UnexpectedAnswerError
 from ops.demo.privacy import hire_privacy_officers, play_emergency, play_erasure
 from ops.demo.stage import Stage
+
+# Who can look at the pages afterwards, and at what.
+LOG_INS = (
+    ("operator", Role.OPERATOR, "the log and its members, /admin/"),
+    ("pharmacy", Role.PHARMACIST, f"/scan/, for instance {epc_of(serial_of(5))}"),
+    ("insurer", Role.ADJUDICATOR, "claims and contracts, /graphql/"),
+)
 
 
 def play(
@@ -60,7 +67,8 @@ def play(
     except (UnexpectedAnswerError, audit.NotProvenError) as error:
         stage.console.print(f"\n[red]✗ {error}[/red]", markup=True)
         return False
-    log_in_for(story, "operator@theriac.example", Role.OPERATOR)
+    for kind, role, what in LOG_INS:
+        log_in_for(story, story.parties.get(kind, story.operator), role, what)
     stage.console.rule("proven")
     for sentence in story.proven:
         stage.console.print(f"  ✓ {sentence}")
@@ -143,16 +151,16 @@ def prove_admissions(story: Story) -> None:
     audit.prove_entry(story, last.entry_id.hex(), "the insurer's admission")
 
 
-def log_in_for(story: Story, email: str, role: Role) -> None:
-    """Make a person of the operator who can log in to the pages, and note the password."""
-    password = secrets.token_urlsafe(12)
-    now = timezone.now()
+def log_in_for(story: Story, party: Party, role: Role, what: str) -> None:
+    """Make somebody of a party who can log in to the pages; note the password and what to try."""
+    email = f"{role}@theriac.example"
+    password, now = secrets.token_urlsafe(12), timezone.now()
     user_id = user_create(actor=SYSTEM, email=email, password=password, is_staff=True, now=now)
     membership_grant(
         actor=SYSTEM,
         user_id=user_id,
-        organisation_id=story.operator.organisation_id,
+        organisation_id=party.organisation_id,
         roles=[role],
         now=now,
     )
-    story.stage.log_ins.append(f"{email}  {password}")
+    story.stage.log_ins.append(f"{email}  {password}  ({party.name}: {what})")
