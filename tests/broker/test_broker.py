@@ -10,7 +10,6 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -40,10 +39,9 @@ from tests.faults.test_failover import ROOT, environment_of
 from tests.ops.servers import wait_until
 
 BROKERS = {
-    "rabbitmq": os.environ.get("THERIAC_TEST_AMQP_URL", "amqp://guest:guest@127.0.0.1:5672//")
+    "rabbitmq": os.environ.get("THERIAC_TEST_AMQP_URL", "amqp://guest:guest@127.0.0.1:5672//"),
+    "redis": os.environ.get("THERIAC_TEST_REDIS_URL", "redis://127.0.0.1:6379/0"),
 }
-if find_spec("redis"):
-    BROKERS["redis"] = os.environ.get("THERIAC_TEST_REDIS_URL", "redis://127.0.0.1:6379/0")
 LATER = dt.datetime.now(dt.UTC)  # noqa: TID251 - workers are programs of their own, with a clock
 NOWHERE = "amqp://guest:guest@127.0.0.1:1//"
 
