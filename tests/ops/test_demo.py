@@ -1,6 +1,7 @@
 """The demo as a stranger plays it: a program of its own, to the summary."""
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -58,16 +59,13 @@ def test_the_demo_proves_what_it_says_and_finds_the_tampering_hand(tmp_path: Pat
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("folder", "taken_in_min"),
-    [("gs1/epcis2-json", 1), ("fhir/synthea-r4", 2), ("x12", 3)],
-)
-def test_others_files_are_taken_in_or_refused_with_a_reason(folder: str, taken_in_min: int) -> None:
-    path = shared_vectors(folder)
-    files, taken_in, refused = brought(play("--input", str(path)))
-    assert files == sum(each.is_file() for each in path.rglob("*"))
+def test_others_files_are_taken_in_or_refused_with_a_reason(tmp_path: Path) -> None:
+    for folder in ("gs1/epcis2-json", "fhir/synthea-r4", "x12"):
+        shutil.copytree(shared_vectors(folder), tmp_path / folder)
+    files, taken_in, refused = brought(play("--input", str(tmp_path)))
+    assert files == sum(each.is_file() for each in tmp_path.rglob("*"))
     assert taken_in + refused == files
-    assert taken_in >= taken_in_min
+    assert taken_in > 10  # EPCIS documents, two Synthea bundles, the 837Ps that hold
 
 
 def test_a_folder_that_holds_nothing_is_refused_before_anything_starts(tmp_path: Path) -> None:
