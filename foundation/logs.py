@@ -37,11 +37,25 @@ class JsonFormatter(logging.Formatter):
             "event": str(record.msg),
         }
         line |= {name: getattr(record, name) for name in ALLOWED_FIELDS if hasattr(record, name)}
+        if record.name == "django.request":
+            line |= _request_of(record)
         if record.exc_info and record.exc_info[1] is not None:
             # The type and the place, not the text: a database error quotes the row.
             line["error"] = type(record.exc_info[1]).__name__
             line["at"] = _place(record.exc_info[1])
         return orjson.dumps(line, default=str).decode()
+
+
+def _request_of(record: logging.LogRecord) -> dict[str, object]:
+    """Return what Django says of a refused request: method, status and route, never the path."""
+    request = getattr(record, "request", None)
+    match = getattr(request, "resolver_match", None)
+    return {
+        "event": "request refused",
+        "method": getattr(request, "method", None),
+        "route": getattr(match, "route", None),
+        "status": getattr(record, "status_code", None),
+    }
 
 
 def _place(error: BaseException) -> str:

@@ -74,8 +74,18 @@ def _setup_db(arguments: list[str]) -> int:
     parser.add_argument("admin_url", help="postgresql://... of who may make roles and databases")
     parser.add_argument("--database", default="theriac", help="the database's name")
     parser.add_argument("--print-sql", action="store_true", help="only print what would be done")
+    parser.add_argument(
+        "--new-passwords",
+        action="store_true",
+        help="give roles that are there new passwords: whatever uses the old ones is locked out",
+    )
     given: Namespace = parser.parse_args(arguments)
-    return setup_db(given.admin_url, database=given.database, only_print=given.print_sql)
+    return setup_db(
+        given.admin_url,
+        database=given.database,
+        only_print=given.print_sql,
+        new_passwords=given.new_passwords,
+    )
 
 
 def _test(arguments: list[str]) -> int:

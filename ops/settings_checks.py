@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from ops.environment import ROOT, has_own_database, without_database
+from ops.errors import OpsError
 from ops.findings import Finding, fail, ok, warn
 
 LOAD = "import config.settings"
@@ -19,7 +20,7 @@ OPEN_TO_OTHERS = 0o077
 
 def check_settings(environment: Mapping[str, str], root: Path = ROOT) -> Iterator[Finding]:
     """Yield the findings on settings, ``.env`` and the broker."""
-    yield _check_loading(environment)
+    yield _loading(environment)
     if has_own_database(environment):
         yield from _check_production(environment)
     yield from _check_env_file(root)
@@ -28,7 +29,18 @@ def check_settings(environment: Mapping[str, str], root: Path = ROOT) -> Iterato
         yield check_broker(url)
 
 
-def _check_loading(environment: Mapping[str, str]) -> Finding:
+class SettingsError(OpsError):
+    """The settings name nothing that could start."""
+
+
+def check_loading(environment: Mapping[str, str]) -> None:
+    """Raise ``SettingsError`` where no program could start with these settings."""
+    found = _loading(environment)
+    if found.status == "fail":
+        raise SettingsError(found.detail, remedy=found.remedy)
+
+
+def _loading(environment: Mapping[str, str]) -> Finding:
     """Say what the settings say themselves when a program starts with them."""
     full = dict(environment)
     if not has_own_database(environment):

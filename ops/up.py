@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ops.environment import ROOT, database_environment, has_own_database, theriac_home
 from ops.errors import FolderPermissionError, OpsError, PortTakenError
+from ops.settings_checks import check_loading
 from ops.supervisor import Program, Supervisor
 from ops.tether import tethered
 
@@ -27,6 +28,7 @@ class MigrationError(OpsError):
 def up(*, port: int) -> int:
     """Serve until stopped: database, migrations, web, sequencer, relay. Raises ``OpsError``."""
     check_port(port)
+    check_loading(os.environ)
     home = theriac_home()
     with database_environment(os.environ, home) as environment:
         _migrate(environment, own=has_own_database(os.environ))

@@ -22,8 +22,11 @@ import re
 import sys
 from typing import Any, Callable, Iterator  # noqa: UP035 - runs on Python 3.9 and later
 
-import nacl.exceptions
-import nacl.signing
+try:
+    import nacl.exceptions
+    import nacl.signing
+except ImportError:
+    sys.exit("theriac_verify: PyNaCl is needed: python -m pip install pynacl")
 
 Check = Callable[[Any], bool]
 HOLDERS = ("system", "person", "member", "device")

@@ -75,7 +75,7 @@ def stage(*, port: int, console: Console) -> Iterator[Stage]:
                 **urls(admin_url, database),
                 "THERIAC_EMBEDDED": "1",
                 "THERIAC_HOME": str(folder),
-                "LOG_LEVEL": "WARNING",
+                "LOG_LEVEL": "ERROR",
                 "DJANGO_SETTINGS_MODULE": "config.settings",
             }
             os.environ.update(environment)

@@ -86,6 +86,15 @@ def ensure_roles(admin_url: str, passwords: Mapping[str, str] | None = None) -> 
                 connection.execute(f"GRANT {role} TO CURRENT_USER")
 
 
+def existing_roles(admin_url: str) -> frozenset[str]:
+    """Return which of the three roles the server has; raise ``SetupError``."""
+    with _connected(admin_url) as connection:
+        rows = connection.execute(
+            "SELECT rolname FROM pg_roles WHERE rolname = ANY (%s)", [list(ROLES)]
+        )
+        return frozenset(str(name) for (name,) in rows)
+
+
 def ensure_database(admin_url: str, name: str) -> None:
     """Make the database ``name``, owned by the owner and closed to the public.
 

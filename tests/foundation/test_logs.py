@@ -4,6 +4,9 @@ import json
 import logging
 import sys
 
+from django.test import RequestFactory
+from django.urls import resolve
+
 from foundation.logs import JsonFormatter
 
 CANARY = "Zoë Canary 1970-01-01"
@@ -43,3 +46,18 @@ def test_an_error_without_a_trace_has_no_place() -> None:
     made = record("failed")
     made.exc_info = (LookupError, LookupError(), None)
     assert line_of(made)["at"] == ""
+
+
+def test_a_refused_request_is_told_by_its_route_never_by_its_path() -> None:
+    request = RequestFactory().get(f"/patients/{CANARY}")
+    request.resolver_match = resolve("/healthz")
+    made = record("%s: %s", "Not Found", request.path, request=request, status_code=404)
+    made.name = "django.request"
+    line = line_of(made)
+    assert (line["event"], line["method"], line["route"], line["status"]) == (
+        "request refused",
+        "GET",
+        "healthz",
+        404,
+    )
+    assert CANARY not in json.dumps(line, ensure_ascii=False)

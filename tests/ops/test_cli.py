@@ -95,7 +95,12 @@ def test_a_port_that_is_none_is_refused(port: str, capsys: pytest.CaptureFixture
         (
             ["setup-db", "postgresql://a", "--database", "b"],
             "setup_db",
-            {0: "postgresql://a", "database": "b", "only_print": False},
+            {
+                0: "postgresql://a",
+                "database": "b",
+                "only_print": False,
+                "new_passwords": False,
+            },
         ),
     ],
 )

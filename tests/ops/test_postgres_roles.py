@@ -24,7 +24,7 @@ from ops.postgres import (
 )
 from ops.postgres.binaries import Binaries, read_version, system_folders
 from ops.postgres.roles import ROLES, SetupError, role_passwords, setup_sql, url_with
-from ops.setup_db import setup_db
+from ops.setup_db import KEPT, setup_db
 
 NAME = 'odd "name" %s/'
 
@@ -174,8 +174,8 @@ def hosted(
 def test_an_administrator_that_is_no_superuser_is_enough(
     hosted: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for _ in range(2):
-        assert setup_db(hosted, database="hosted", only_print=False) == 0
+    for again in (False, True):
+        assert setup_db(hosted, database="hosted", only_print=False, new_passwords=again) == 0
     lines = capsys.readouterr().out.splitlines()[-3:]
     found = dict(line.split("=", 1) for line in lines)
     assert row_of(found["DATABASE_URL"], "SELECT current_database()::text") == ("hosted",)
@@ -235,10 +235,18 @@ def test_a_server_that_is_not_there_is_told(running: Server) -> None:
 def test_setup_db_prints_the_urls_that_then_work(
     running: Server, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert setup_db(running.admin_url(), database="mine", only_print=False) == 0
+    admin = running.admin_url()
+    assert setup_db(admin, database="mine", only_print=False, new_passwords=True) == 0
     lines = capsys.readouterr().out.splitlines()[1:]
     found = dict(line.split("=", 1) for line in lines)
     assert list(found) == ["DATABASE_URL", "DATABASE_OWNER_URL", "DATABASE_SYSTEM_URL"]
+    for url in found.values():
+        assert row_of(url, "SELECT current_database()::text") == ("mine",)
+    # Another deployment on the same server locks nobody out.
+    assert setup_db(admin, database="yours", only_print=False) == 0
+    told = capsys.readouterr().out
+    assert told.count(KEPT) == 3
+    assert "keep their passwords" in told
     for url in found.values():
         assert row_of(url, "SELECT current_database()::text") == ("mine",)
     ensure_roles(running.admin_url(), role_passwords(running.admin_url()))

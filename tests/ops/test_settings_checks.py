@@ -8,7 +8,7 @@ import pytest
 
 from ops.environment import without_database
 from ops.findings import Finding
-from ops.settings_checks import check_broker, check_settings
+from ops.settings_checks import SettingsError, check_broker, check_loading, check_settings
 
 PRODUCTION = {
     "DATABASE_URL": "postgresql://app:hidden@db.example/theriac",
@@ -82,3 +82,9 @@ def test_a_broker_is_asked_whether_it_answers(tmp_path: Path) -> None:
     assert (told.status, told.detail) == ("fail", "does not answer: ConnectionRefusedError")
     assert check_broker("amqp://127.0.0.1:99999").status == "fail"
     assert check_broker("redis://127.0.0.1:99999").status == "fail"
+
+
+def test_settings_that_nothing_could_start_with_are_told_before_anything_starts() -> None:
+    check_loading({})
+    with pytest.raises(SettingsError, match="THERIAC_KEY_PROVIDER"):
+        check_loading({"DATABASE_URL": "postgresql://mine"})

@@ -42,6 +42,7 @@ def steps(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
     monkeypatch.setenv("THERIAC_HOME", str(tmp_path))
     monkeypatch.delenv("DATABASE_URL", raising=False)
     monkeypatch.setattr(up, "check_port", lambda port: done.append(f"port {port}"))
+    monkeypatch.setattr(up, "check_loading", lambda _: None)
     monkeypatch.setattr(up, "database_environment", database)
     monkeypatch.setattr(up, "Supervisor", Supervisor)
     monkeypatch.setattr(subprocess, "run", run)

@@ -3,10 +3,11 @@
 from argparse import ArgumentParser
 from uuid import UUID, uuid4
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from ledger.services import channel_create
+from ledger.services.governance import ChannelExistsError
 
 
 class Command(BaseCommand):
@@ -21,8 +22,11 @@ class Command(BaseCommand):
 
     def handle(self, *, operator: str, operator_id: UUID | None, **_: object) -> None:
         """Create it and print what everybody must know: origin and vkey."""
-        log = channel_create(
-            operator_id=operator_id or uuid4(), operator_name=operator, now=timezone.now()
-        )
+        try:
+            log = channel_create(
+                operator_id=operator_id or uuid4(), operator_name=operator, now=timezone.now()
+            )
+        except ChannelExistsError as error:
+            raise CommandError(f"the channel is there: {error.detail}") from error
         self.stdout.write(f"origin    {log.origin}\nvkey      {log.vkey}")
         self.stdout.write(f"operator  {log.operator_id}")
