@@ -20,7 +20,13 @@ POLL_S = 0.5
 
 
 def leave_keeper(home: Path, pid: int) -> None:
-    """Leave a keeper beside the server ``pid`` of ``home``."""
+    """Leave a keeper beside the server ``pid`` of ``home``.
+
+    A process that changed its account may not be allowed to start its own interpreter again; then
+    there is none, and the server is stopped by its last user alone.
+    """
+    if not os.access(sys.executable, os.X_OK):
+        return
     process = subprocess.Popen(  # noqa: S603 - our own program
         [sys.executable, "-P", "-m", "ops.postgres.keeper", str(home), str(pid)],
         cwd="/",
