@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from accounts.core.scopes import Scope
 from claims.core.contract import ContractError
 from claims.errors import ContractStateError, PayerTakenError
 from claims.models import Contract
@@ -108,7 +109,11 @@ def test_a_payer_belongs_to_the_insurer_that_came_first(
 
 def test_only_an_insurer_has_contracts(world: World) -> None:
     maker = world.admit("manufacturer")
-    author, approver = (signer(world, maker, world.person(maker, Role.ANALYST)) for _ in range(2))
+    # Whatever their scopes say: nobody of a maker has a role that gives them.
+    author, approver = (
+        replace(signer(world, maker, world.person(maker, Role.ADMIN)), scopes=frozenset(Scope))
+        for _ in range(2)
+    )
     world.channel.sequence()
     stranger = Insurer(world=world, actor=maker, author=author, approver=approver, payer="999999")
     for act in (

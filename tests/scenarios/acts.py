@@ -196,7 +196,7 @@ def break_the_glass(campaign: Campaign) -> None:
     (_, nurse), (_, officer), (_, stranger) = (
         somebody(campaign, "hospital", Role.CLINICIAN),
         somebody(campaign, "hospital", Role.PRIVACY_OFFICER),
-        somebody(campaign, "wholesaler", Role.CLINICIAN),
+        somebody(campaign, "pharmacy", Role.CLINICIAN),
     )
 
     def post(client: Client, path: str, body: Any) -> Any:
@@ -291,7 +291,7 @@ def ask_the_administration(campaign: Campaign) -> None:
         ("hospital", Role.CLINICIAN),
         ("hospital", Role.PRIVACY_OFFICER),
         ("hospital", Role.WAREHOUSE),
-        ("wholesaler", Role.CLINICIAN),
+        ("pharmacy", Role.CLINICIAN),
         ("wholesaler", Role.PRIVACY_OFFICER),
     ):
         person = campaign.world.person(campaign.actors[kind], role, is_staff=True)
