@@ -18,7 +18,9 @@ from foundation.tenancy import acting_as
 from ledger.core.entry import parse_entry
 from ledger.core.receipt import parse_receipt_header
 from ledger.core.sealed import MEDIA_TYPE
+from ledger.models import KeyHolder
 from ledger.selectors import entry_get, key_list
+from ledger.services import key_add
 from ledger.services.verification import log_verify
 from provenance.selectors import event_list
 from tests.conftest import Channel
@@ -272,7 +274,15 @@ def test_another_members_seal_is_nothing_to_us(channel: Channel, scanner: Scanne
 
 
 def test_a_member_with_its_own_key_only_is_never_signed_for(scanner: Scanner) -> None:
-    """The server's key goes, by a revocation that the member's own key signs."""
+    """The server's key goes, by a revocation that a key of the member's own signs."""
+    # A device's key alone would not do: under it nobody could add another.
+    key_add(
+        actor=scanner.owner.actor,
+        holder=KeyHolder.MEMBER,
+        public_key=bytes(SigningKey.generate().verify_key),
+        now=scanner.channel.now,
+    )
+    scanner.channel.sequence()
     with acting_as(PUBLIC):
         first = key_list(scanner.owner.actor.organisation)[0]
     path, body = f"/api/v1/keys/{first.key_id}/revoke", {"reason": "own_keys"}
@@ -304,7 +314,7 @@ def test_a_member_with_its_own_key_only_is_never_signed_for(scanner: Scanner) ->
     scanner.channel.sequence()
     with acting_as(PUBLIC):
         found = [key.holder for key in key_list(scanner.owner.actor.organisation)]
-    assert found == ["system", "device", "device"]
+    assert found == ["system", "device", "member", "device"]
 
 
 def seal_kind(
