@@ -146,16 +146,17 @@ class Sequencer:
 
 
 def _waiting(log: LogInfo) -> list[tuple[int, bytes, bytes]]:
-    """Return (pk, statement, signature) of what waits, changes of governance last.
+    """Return (pk, statement, signature) of what waits, in the order in which it was accepted.
 
-    Everything committed is taken at once, so whatever was accepted under a key stands before
-    the revocation of that key (``submission_append`` and the revocation share a lock).
+    Numbers are given under the lock that ``submission_append`` and revocations share, so whatever
+    was accepted under a key stands before the revocation of that key, and a key's statements
+    stand in the order of their chain, whatever they say.
     """
     with connections[SYSTEM_ALIAS].cursor() as cursor:
         cursor.execute(
             "SELECT s.id, s.statement, s.signature FROM ledger_pending AS p"
             " JOIN ledger_submission AS s ON s.id = p.submission_id"
-            " WHERE p.log_id = %s ORDER BY p.governs, s.id",
+            " WHERE p.log_id = %s ORDER BY s.id",
             [log.id],
         )
         return [(pk, bytes(stmt), bytes(sig)) for pk, stmt, sig in cursor.fetchall()]
