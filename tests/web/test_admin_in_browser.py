@@ -79,6 +79,7 @@ def test_staff_find_their_way_from_the_log_in_to_an_entrys_proof(
             page.get_by_role("link", name="Proof bundle").click()
         download.value.save_as(tmp_path / "proof.json")
         page.get_by_role("link", name="Check a proof").click()
+        page.wait_for_url("**/verify/**")  # and until its script listens
         page.locator("#files").set_input_files(tmp_path / "proof.json")
         page.wait_for_selector("#result[data-verdict=sound]")
         assert entry_id in page.locator("dl.entry").inner_text()
