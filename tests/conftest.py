@@ -5,6 +5,7 @@ fresh organisations; a test that changes what everybody shares takes ``fresh_db`
 """
 
 import datetime as dt
+import logging
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -91,6 +92,13 @@ def _keys_apart(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     # The next test's folder is another one: the provider must not be remembered.
     key_provider.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def _loggers_heard() -> Iterator[None]:
+    """Fail the test that silences the loggers on which later tests listen."""
+    yield
+    assert not logging.getLogger("foundation.problems").disabled, "a test silenced our loggers"
 
 
 @pytest.fixture(scope="session")
