@@ -4,14 +4,14 @@ The one place that knows the vault's calls.
 """
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
 from foundation.core.actor import Actor
 from vault.errors import ErasedError
-from vault.services import personal_get, personal_put, subject_ensure, tag_next
+from vault.services import openings_get, personal_get, personal_put, subject_ensure, tag_next
 
 MEMBER_SYSTEM = "urn:theriac:claims:member"
 
@@ -74,6 +74,15 @@ def kept_unless_erased(*, actor: Actor, item_id: UUID) -> bytes | None:
         return personal_get(actor=actor, item_id=item_id)
     except ErasedError:
         return None
+
+
+def kept_many(*, actor: Actor, item_ids: Collection[UUID]) -> dict[UUID, bytes]:
+    """Return the bytes of items by their ids, in one query; those that were erased are left out."""
+    try:
+        found = openings_get(actor=actor, item_ids=item_ids)
+    except ErasedError:
+        return {}
+    return {item_id: opening.data for item_id, opening in found.items()}
 
 
 def tag(*, actor: Actor, subject_id: UUID) -> str:

@@ -148,7 +148,10 @@ class Coverage(models.Model):
 
 
 class Claim(models.Model):
-    """A claim as an insurer received it. The document, person included, is the vault's item."""
+    """A claim as an insurer received it. The document, person included, is the vault's item.
+
+    So is the number by which the biller calls its patient's account (CLM01): it names somebody.
+    """
 
     ledger_role: ClassVar[LedgerRole] = LedgerRole.FACT
 
@@ -157,7 +160,6 @@ class Claim(models.Model):
     submitter_id = models.UUIDField()  # who sent it; the insurer itself for its own intake
     provider_id = models.UUIDField(null=True)  # the billing provider, where a member
     subject_id = models.UUIDField()
-    control_number = models.CharField(max_length=80)  # the provider's (CLM01)
     received_at = models.DateTimeField()
     billed_amount = _amount()
     item_id = models.UUIDField(unique=True)

@@ -16,13 +16,10 @@ from claims.core.decision import ClaimStatus as DecidedStatus
 from claims.core.decision import parse_decision
 from claims.selectors import (
     RECEIVED,
-    ClaimInfo,
     ContractInfo,
-    claim_get,
-    claim_page,
     contract_page,
 )
-from claims.services import decision_disclose
+from claims.services import ClaimShown, claim_shown, claims_page_shown, decision_disclose
 from foundation.core.actor import Actor
 from foundation.graphql.types import Hash, Page, actor_of, page_of, paged, wanted
 from foundation.tenancy import acting_as
@@ -34,7 +31,7 @@ seeds = partial(token_bytes, 32)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ClaimAsked(ClaimInfo):
+class ClaimAsked(ClaimShown):
     """A claim asked for by its id, and who asks: its decision is read only where it is wanted."""
 
     actor: Actor
@@ -58,7 +55,7 @@ class ClaimSummary(graphene.ObjectType):
     organisation_id = graphene.UUID(required=True, description="the insurer")
     submitter_id = graphene.UUID(required=True)
     provider_id = graphene.UUID()
-    control_number = graphene.String(required=True, description="the submitter's (CLM01)")
+    control_number = graphene.String(description="the biller's (CLM01); null where erased")
     received_at = graphene.DateTime(required=True)
     billed_amount = graphene.Decimal(required=True)
     status = graphene.Field(ClaimStatus, required=True)
@@ -171,17 +168,17 @@ class Query(graphene.ObjectType):
     @staticmethod
     def resolve_claims(
         _root: None, info: Any, first: int, after: str | None = None, status: Any = None
-    ) -> Page[ClaimInfo]:
+    ) -> Page[ClaimShown]:
         """Return a page of claims."""
         actor = actor_of(info)
         check_scope(actor, Scope.CLAIMS_READ)
         asked = wanted(first, after, dt.datetime, UUID)
-        with acting_as(actor):
-            rows = claim_page(
-                after=asked.key,
-                limit=asked.limit,
-                status=None if status is None else status.value,
-            )
+        rows = claims_page_shown(
+            actor=actor,
+            after=asked.key,
+            limit=asked.limit,
+            status=None if status is None else status.value,
+        )
         return page_of(rows, asked, lambda row: (row.received_at, row.id))
 
     @staticmethod
@@ -189,6 +186,5 @@ class Query(graphene.ObjectType):
         """Return a claim; raise ``NotFoundError``."""
         actor = actor_of(info)
         check_scope(actor, Scope.CLAIMS_READ)
-        with acting_as(actor):
-            found = claim_get(id)
+        found = claim_shown(actor=actor, claim_id=id)
         return ClaimAsked(**dataclasses.asdict(found), actor=actor)

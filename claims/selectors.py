@@ -44,13 +44,15 @@ class ContractInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimInfo:
-    """A claim and how it stands: ``received``, or the status of its last decision."""
+    """A claim and how it stands: ``received``, or the status of its last decision.
+
+    What the vault holds of it (the biller's number) is told by ``services.claims_shown``.
+    """
 
     id: UUID
     organisation_id: UUID
     submitter_id: UUID
     provider_id: UUID | None
-    control_number: str
     received_at: dt.datetime
     billed_amount: Decimal
     status: str
@@ -183,7 +185,6 @@ def _claim_infos(rows: QuerySet[Claim]) -> list[ClaimInfo]:
             organisation_id=row.organisation_id,
             submitter_id=row.submitter_id,
             provider_id=row.provider_id,
-            control_number=row.control_number,
             received_at=row.received_at,
             billed_amount=row.billed_amount,
             status=row.status or RECEIVED,

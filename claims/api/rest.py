@@ -45,11 +45,13 @@ from claims.core.json_claim import PharmacyClaim, parse_json_claim
 from claims.core.model import Id
 from claims.keeping import new_id
 from claims.parsers import ContractParser
-from claims.selectors import claim_get, claim_list, contract_get, contract_list
+from claims.selectors import contract_get, contract_list
 from claims.services import (
     claim_adjudicate,
+    claim_shown,
     claim_submit,
     claims_receiver,
+    claims_shown,
     contract_activate,
     contract_propose,
     contract_sign,
@@ -204,8 +206,8 @@ class ClaimsListView(ClaimsView):
     @extend_schema(responses=ClaimOut(many=True), operation_id="claim_list")
     def get(self, request: Request) -> Response:
         """List claims, the newest first, at most 200."""
-        with acting_as(actor_of(request)):
-            return Response([dataclasses.asdict(info) for info in claim_list()])
+        found = claims_shown(actor=actor_of(request))
+        return Response([dataclasses.asdict(info) for info in found])
 
     @extend_schema(
         request={"application/json": schema_of(PharmacyClaim)},
@@ -238,8 +240,8 @@ class ClaimView(ClaimsView):
     @extend_schema(responses=ClaimOut, operation_id="claim_get")
     def get(self, request: Request, claim_id: UUID) -> Response:
         """Show how a claim stands."""
-        with acting_as(actor_of(request)):
-            return Response(dataclasses.asdict(claim_get(claim_id)))
+        found = claim_shown(actor=actor_of(request), claim_id=claim_id)
+        return Response(dataclasses.asdict(found))
 
 
 class AdjudicateView(ClaimsView):

@@ -29,7 +29,7 @@ class ClaimOut(serializers.Serializer[object]):
     organisation_id = serializers.UUIDField()
     submitter_id = serializers.UUIDField()
     provider_id = serializers.UUIDField(allow_null=True)
-    control_number = serializers.CharField()
+    control_number = serializers.CharField(allow_null=True)
     received_at = serializers.DateTimeField()
     billed_amount = serializers.DecimalField(max_digits=14, decimal_places=2)
     status = serializers.CharField()

@@ -12,14 +12,19 @@ from claims.services.decisions import Decided, claim_adjudicate, decision_replay
 from claims.services.evidence_dispensings import dispensings_gather
 from claims.services.evidence_records import records_gather
 from claims.services.remittances import Disclosed, decision_disclose, remittance_disclose
+from claims.services.shown import ClaimShown, claim_shown, claims_page_shown, claims_shown
 
 __all__ = [
+    "ClaimShown",
     "Decided",
     "Disclosed",
     "Submitted",
     "claim_adjudicate",
+    "claim_shown",
     "claim_submit",
+    "claims_page_shown",
     "claims_receiver",
+    "claims_shown",
     "contract_activate",
     "contract_propose",
     "contract_sign",

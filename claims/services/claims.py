@@ -175,7 +175,6 @@ def _claim_row(*, actor: Actor, document: ClaimDocument, seeds: Seeds, now: dt.d
         id=claim_id,
         provider_id=_provider(claim.billing_provider_npi, now.date()),
         subject_id=subject_id,
-        control_number=claim.claim_id,
         received_at=now,
         billed_amount=claim.total_amount,
         item_id=item.item_id,

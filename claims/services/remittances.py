@@ -23,7 +23,8 @@ from claims.models import Claim as ClaimRow
 from claims.models import Decision as DecisionRow
 from claims.selectors import claim_get
 from claims.services.decisions import claim_document, decision_snapshot
-from foundation.core.actor import Actor, ActorKind
+from claims.services.shown import insurer_actor
+from foundation.core.actor import Actor
 from foundation.tenancy import acting_as
 from ledger.core.entry import EntryDraft
 from ledger.core.receipt import Receipt
@@ -79,12 +80,10 @@ def remittance_disclose(
 
 def _holder(actor: Actor, claim_id: UUID) -> Actor:
     """Return the insurer's actor for a claim that ``actor`` is a party to."""
-    organisation_id = organisation_with(actor, Scope.CLAIMS_READ)
+    organisation_with(actor, Scope.CLAIMS_READ)
     with acting_as(actor):
         insurer_id = claim_get(claim_id).organisation_id
-    if insurer_id == organisation_id:
-        return actor
-    return Actor(kind=ActorKind.ORGANISATION, organisation_id=insurer_id)
+    return insurer_actor(actor, insurer_id)
 
 
 def _disclosure(

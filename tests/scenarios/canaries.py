@@ -10,7 +10,14 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import quote
+
+import orjson
+from django.contrib.sessions.models import Session
+from psycopg import sql
+
+from tests.database import Databases
 
 # Codings of less are found in any random text.
 CODED_SIZE_MIN = 12
@@ -91,6 +98,28 @@ def look_for(values: Mapping[str, str], places: Iterable[tuple[str, bytes]]) -> 
                 around = repr(content[max(0, at - 60) : at + len(raw) + 60])
                 seen.append(Sighting(canary=name, form=form, where=where, around=around))
     return seen
+
+
+def database_places(databases: Databases) -> Iterator[tuple[str, bytes]]:
+    """Yield every column of every table, bytes as they are, and sessions as they read opened."""
+    with databases.superuser() as superuser:
+        columns = superuser.execute(
+            "SELECT relname, attname FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace"
+            " JOIN pg_attribute ON attrelid = pg_class.oid AND attnum > 0 AND NOT attisdropped"
+            " WHERE relkind = 'r' AND n.nspname NOT IN ('pg_catalog', 'information_schema')"
+        ).fetchall()
+        for table, column in columns:
+            query = sql.SQL("COPY (SELECT {} FROM {}) TO STDOUT (FORMAT binary)").format(
+                sql.Identifier(str(column)), sql.Identifier(str(table))
+            )
+            with superuser.cursor().copy(query) as rows:
+                yield f"table {table}.{column}", b"".join(bytes(row) for row in rows)
+        row = superuser.execute("SHOW data_directory").fetchone()
+        assert row is not None
+        log = Path(str(row[0])).parent / "server.log"
+        yield "PostgreSQL's log", log.read_bytes() if log.is_file() else b""
+    for session in Session.objects.all():
+        yield "session", orjson.dumps(session.get_decoded(), default=str)
 
 
 def _place(raw: bytes, lowered: bytes) -> int:
