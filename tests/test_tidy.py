@@ -1,7 +1,10 @@
 """The shape of the tree: what ``core/`` imports, how long things are, that nothing lies about."""
 
 import ast
+import functools
 import re
+import sys
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -176,6 +179,42 @@ def test_no_module_is_dead() -> None:
     }
     packages = {name for name in dead if (ROOT / name.replace(".", "/")).is_dir()}
     assert dead - packages == set(NOT_CALLED_YET)
+
+
+def normal(name: str) -> str:
+    """Return a distribution's name as indexes compare it (PEP 503)."""
+    return re.sub("[-_.]+", "-", name).lower()
+
+
+@functools.cache
+def modules_of_every_clone() -> frozenset[str]:
+    """Return the top-level modules of what ``requirements.txt`` pins."""
+    text = (ROOT / "requirements.txt").read_text()
+    pins = re.findall(r"^([\w.-]+)(?:\[.*\])?==", text, re.MULTILINE)
+    pinned = {normal(name) for name in pins}
+    return frozenset(
+        module
+        for module, names in packages_distributions().items()
+        if pinned & {normal(name) for name in names}
+    )
+
+
+TESTS = list(ROOT.glob("tests/**/*.py"))
+
+
+@pytest.mark.parametrize(
+    "path", [pytest.param(path, id=str(path.relative_to(ROOT))) for path in [*sources(), *TESTS]]
+)
+def test_a_module_loads_with_what_every_clone_installs(path: Path) -> None:
+    """The gate's tools are imported by ``importorskip`` or inside functions: users lack them."""
+    names: set[str] = set()
+    for node in ast.parse(path.read_bytes()).body:
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module.partition(".")[0])
+    own = {*APPS, "tests", "benchmarks"} | sys.stdlib_module_names
+    assert names - own <= modules_of_every_clone()
 
 
 DOCUMENTS = [
