@@ -13,7 +13,7 @@ from foundation.core.actor import Actor
 from ledger.core.bundle import Opening
 from ledger.core.canonical import Json, canonical_bytes, parse_canonical
 from records.core.intake import Incoming
-from vault.errors import ErasedError
+from vault.errors import ErasedError, UnknownItemError, UnreadableItemError
 from vault.services import (
     ItemDraft,
     LookupDraft,
@@ -177,11 +177,17 @@ def disclosures_kept(*, actor: Actor, item_ids: Collection[UUID]) -> dict[UUID, 
 
 
 def _openings(actor: Actor, item_ids: Collection[UUID]) -> dict[UUID, Opening]:
-    """Return what is left of these items: what was erased reads as if it had never been."""
+    """Return what is left of these items: what was erased reads as if it had never been.
+
+    Raise ``UnreadableItemError`` for what is damaged, or gone without an erasure: it never
+    passes for erased.
+    """
     try:
         return openings_get(actor=actor, item_ids=item_ids)
     except ErasedError:
         return {}
+    except UnknownItemError as error:
+        raise UnreadableItemError("an item is gone, and no erasure says so") from error
 
 
 def glass_keep(

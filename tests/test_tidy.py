@@ -80,6 +80,7 @@ NAMED_IN_SETTINGS = {
     "claims.holders",  # by the app's ready()
     "records.holders",  # by the app's ready()
     "ledger.health",  # by the app's ready()
+    "vault.health",  # by the app's ready()
     "ledger.middleware",
     "foundation.middleware",
     "foundation.openapi",

@@ -12,5 +12,6 @@ class VaultConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Let the relay know of the handlers."""
+        """Let the relay know of the handlers, and metrics of the gauges."""
+        import_module("vault.health")
         import_module("vault.services.certificates")

@@ -1,6 +1,7 @@
 """What the vault refuses."""
 
 from http import HTTPStatus
+from uuid import UUID
 
 from foundation.core.problem import ConflictError, NotFoundError, ProblemError
 
@@ -20,10 +21,15 @@ class UnknownItemError(NotFoundError):
 
 
 class UnreadableItemError(ProblemError):
-    """The item does not open, or is not what was committed to: damaged, moved, or erased."""
+    """The item does not open, or is not what was committed to: damaged or moved.
+
+    ``item_id`` is which, where it is one item and no key above it: for its keeper, not for who
+    asked.
+    """
 
     slug = "unreadable-item"
     title = "The item cannot be read"
+    item_id: UUID | None = None
 
 
 class RootGoneError(UnreadableItemError):

@@ -163,6 +163,29 @@ class PersonalItem(models.Model):
         return f"{self.holder} {self.ref}"
 
 
+class UnreadableItem(models.Model):
+    """An item that did not open when somebody needed it: for its keeper to see and to restore."""
+
+    ledger_role: ClassVar[LedgerRole] = LedgerRole.OPERATIONAL
+
+    organisation_id = models.UUIDField()
+    item_id = models.UUIDField()
+    found_at = models.DateTimeField()
+
+    class Meta:
+        """Each item once."""
+
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organisation_id", "item_id"], name="unreadable_item_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        """Return the item's id."""
+        return str(self.item_id)
+
+
 class Erasure(models.Model):
     """That somebody proposed to erase a person's data, or one category of it."""
 

@@ -18,12 +18,14 @@ from claims.models import Claim as ClaimRow
 from claims.services.contracts import check_insurer
 from claims.services.decisions import OWN_SUBMISSION, claim_document, contract_for
 from claims.services.dispensing_spends import claim_quantity, dispensing_missing
-from foundation.core.actor import Actor
+from foundation.core.actor import Actor, organisation_actor
 from foundation.tenancy import acting_as
 from ledger.errors import NoKeyError
 from provenance.core.evidence import Finding, Standing
 from provenance.services import QUERY_DAYS_MAX, DispensingQuery, GivenItem, dispensing_evidence
 from provenance.services import DispensingEvidence as Told
+from vault.errors import UnreadableItemError
+from vault.services import damage_note
 
 # The gravest first: one item that is not as it should be speaks for all.
 _STATES = {
@@ -73,7 +75,7 @@ def _told(
     seeds: Seeds,
     now: dt.datetime,
 ) -> Mapping[int, Told]:
-    """Ask the pharmacy; one without a key that signs tells nothing."""
+    """Ask the pharmacy; one without a key that signs, or that opens its vault, tells nothing."""
     try:
         answers = dispensing_evidence(
             pharmacy_id=pharmacy_id,
@@ -83,6 +85,9 @@ def _told(
             now=now,
         )
     except NoKeyError:
+        return {}
+    except UnreadableItemError as error:
+        damage_note(actor=organisation_actor(pharmacy_id), error=error, now=now)
         return {}
     return dict(zip(queries, answers, strict=True))
 

@@ -20,9 +20,15 @@ from claims.services.decisions import OWN_SUBMISSION, claim_document, contract_f
 from foundation.core.actor import Actor
 from foundation.tenancy import acting_as
 from ledger.errors import NoKeyError
-from records.services import EvidenceFact, record_evidence
+from records.services import EvidenceFact, EvidenceState, record_evidence
 from records.services import RecordEvidence as Shown
 
+# A holder that cannot read its record proves nothing and contradicts nothing: the claim waits.
+_STATES = {
+    EvidenceState.MISSING: State.MISSING,
+    EvidenceState.UNREADABLE: State.MISSING,
+    EvidenceState.PROVEN: State.PROVEN,
+}
 UNSIGNED = "the record's holder has no key that signs its disclosure"
 
 
@@ -115,7 +121,7 @@ def _evidence(found: Shown) -> RecordEvidence:
 
 def _fact(found: EvidenceFact) -> Fact:
     return Fact(
-        state=State(found.state.value),
+        state=_STATES[found.state],
         note=found.note,
         entries=tuple(EntryRef(entry_id=each.hex()) for each in found.entry_ids),
     )

@@ -67,6 +67,17 @@ class Actor:
             raise ValueError(f"an actor of kind {self.kind} acts for no organisation")
         return self.organisation_id
 
+    def acting_for(self, organisation_id: UUID) -> "Actor":
+        """Return who acts for an organisation: this actor in its own, else the organisation."""
+        if self.organisation_id == organisation_id:
+            return self
+        return organisation_actor(organisation_id)
+
+
+def organisation_actor(organisation_id: UUID) -> Actor:
+    """Return an organisation as it acts by itself: nobody of its people, under no API key."""
+    return Actor(kind=ActorKind.ORGANISATION, organisation_id=organisation_id)
+
 
 PUBLIC = Actor(kind=ActorKind.PUBLIC)
 AUTHENTICATION = Actor(kind=ActorKind.AUTHENTICATION)

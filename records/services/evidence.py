@@ -21,22 +21,26 @@ from records.keeping import Seeds, nobody_ensure
 from records.selectors import newest_of
 from records.services.deciding import Asking, Opened, open_records, rule_on
 from records.services.disclosures import disclosure_write
+from vault.errors import UnreadableItemError
+from vault.services import damage_note
 
 PAYMENT = "HPAYMT"
 RECORD_NEEDED = "the record that supports the line, of this member, under the number given"
 CONSENT_NEEDED = "the patient's consent to its use for payment"
+REPAIR_NEEDED = "a copy that its holder can read: the holder restores what is damaged"
 
 
 class EvidenceState(StrEnum):
-    """What is known: there is no way to contradict a record."""
+    """What is known: there is no way to contradict a record, but its holder may lose it."""
 
     MISSING = "missing"
+    UNREADABLE = "unreadable"
     PROVEN = "proven"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvidenceFact:
-    """One fact; ``note`` says what is needed while it is missing, ``entry_ids`` what shows it."""
+    """One fact; ``note`` says what it needs until it is proven, ``entry_ids`` what shows it."""
 
     state: EvidenceState
     note: str = ""
@@ -55,6 +59,10 @@ NOTHING = RecordEvidence(
     anchored=EvidenceFact(state=EvidenceState.MISSING, note=RECORD_NEEDED),
     consent=EvidenceFact(state=EvidenceState.MISSING, note=CONSENT_NEEDED),
 )
+UNREADABLE = RecordEvidence(
+    anchored=EvidenceFact(state=EvidenceState.UNREADABLE, note=REPAIR_NEEDED),
+    consent=EvidenceFact(state=EvidenceState.UNREADABLE, note=REPAIR_NEEDED),
+)
 
 
 def record_evidence(
@@ -70,8 +78,9 @@ def record_evidence(
 
     ``record`` is the UUID that anchoring answered, in any case, with or without hyphens. Its
     patient carries one of ``member_ids`` as an identifier's value. One disclosure is entered,
-    whatever comes of it. Raise ``ForbiddenError`` for who acts for no organisation,
-    ``NotFoundError`` for a holder that is no member; raises as
+    whatever comes of it; only where the holder's vault does not open, nothing is: the evidence is
+    ``UNREADABLE`` then, and the damage is noted for the holder. Raise ``ForbiddenError`` for who
+    acts for no organisation, ``NotFoundError`` for a holder that is no member; raises as
     ``submission_append`` where the holder's ledger cannot record.
     """
     if reader.organisation_id is None:
@@ -79,7 +88,16 @@ def record_evidence(
     with acting_as(reader):
         organisation_get(holder_organisation_id)
     asking = Asking(reader=reader, holder_id=holder_organisation_id, purpose=PAYMENT, now=now)
-    holder = asking.holder
+    try:
+        return _answer(asking, record, member_ids, seeds)
+    except UnreadableItemError as error:
+        damage_note(actor=asking.holder, error=error, now=now)
+        return UNREADABLE
+
+
+def _answer(asking: Asking, record: str, member_ids: Sequence[str], seeds: Seeds) -> RecordEvidence:
+    """Return what the holder's ledger shows; raise ``UnreadableItemError`` and enter nothing."""
+    holder, now = asking.holder, asking.now
     with acting_as(holder):
         first = _found(asking, record)
         about = nobody_ensure(actor=holder, now=now) if first is None else first.row.subject_id
@@ -91,7 +109,7 @@ def record_evidence(
         )
         receipt = disclosure_write(
             holder=holder,
-            reader=reader,
+            reader=asking.reader,
             subject_id=about,
             records=[found.disclosed] if found is not None and shown else [],
             receipt=ruling.receipt,

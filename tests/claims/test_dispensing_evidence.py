@@ -34,6 +34,7 @@ from tests.claims import world as plan
 from tests.claims.conftest import SEEDS, Insurer
 from tests.claims.dispensed import DAY, Chain, Pharmacy, chain, drug
 from tests.conftest import NOW
+from tests.database import Databases
 from tests.provenance.world import event
 
 
@@ -104,6 +105,28 @@ def test_a_proven_dispensing_is_paid_and_its_serial_spent(ready: Insurer, supply
         row = DecisionRow.objects.get()
         assert [bytes(each.entry_id) for each in Spend.objects.all()] == [bytes(row.entry_id)]
     assert kinds == ["provenance.event.captured.v1", "provenance.evidence.disclosed.v1"]
+
+
+@pytest.mark.parametrize("column", ["lookup_key", "key"])
+def test_what_the_pharmacy_cannot_read_pends_until_it_can(
+    ready: Insurer, supply: Chain, databases: Databases, column: str
+) -> None:
+    pharmacy = supply.pharmacy()
+    pharmacy.gives(supply.bottle(pharmacy), 30)
+    claim_id = takes(ready, pharmacy)
+    table = {"lookup_key": "vault_keyring", "key": "vault_subjectkey"}[column]
+    flip = (
+        f"UPDATE {table} SET wrapped_{column} ="
+        f" set_byte(wrapped_{column}, 40, 255 - get_byte(wrapped_{column}, 40))"
+        f" WHERE organisation_id = '{pharmacy.member.actor.organisation}'"
+    )
+    with databases.superuser() as superuser:
+        superuser.execute(flip.encode())
+        decision = decide(ready, claim_id)
+        assert decision.status is ClaimStatus.PENDED
+        assert judged(decision)["dispensing"] == ("pended", "the dispensing")
+        superuser.execute(flip.encode())  # restored
+    assert decide(ready, claim_id).status is ClaimStatus.PAID
 
 
 def test_what_is_not_found_pends_until_it_is_recorded(ready: Insurer, supply: Chain) -> None:

@@ -19,13 +19,17 @@ from foundation.core.actor import Actor
 from foundation.tenancy import acting_as
 from ledger.errors import NoKeyError
 from ledger.models import Entry
-from records.models import Disclosure
+from records.models import Disclosure, Record
+from records.services.evidence import REPAIR_NEEDED
 from tests.claims import world as plan
 from tests.claims.conftest import SEEDS, Insurer, fresh_npi
 from tests.conftest import NOW
+from tests.database import Databases
 from tests.records.acts import submit
 from tests.records.conftest import House
 from tests.records.house import Caller, consent, observation, patient, purpose, recipient
+from tests.records.test_evidence_service import SPOIL
+from tests.vault.conftest import tamper
 
 DEVICE = plan.line(procedure_code="E0100", charge_amount=Decimal("50.00"))
 MEMBER = ("urn:payer:member", "M1")
@@ -175,6 +179,20 @@ def test_without_a_key_of_the_holders_it_is_missing(
     found = records_gather(actor=ready.actor, claim_id=claim_id, seeds=SEEDS, now=NOW)
     assert found[1].anchored.note == UNSIGNED
     assert decide(ready, claim_id).status is ClaimStatus.PENDED
+
+
+def test_what_the_holder_cannot_read_pends_with_its_reason(
+    ready: Insurer, clinic: Clinic, databases: Databases
+) -> None:
+    clinic.consents()
+    claim_id = clinic.bills()
+    with acting_as(clinic.house.actor):
+        item_id = Record.objects.get(record_id=clinic.record).item_id
+    tamper(databases, SPOIL.format(item_id))
+    made = decide(ready, claim_id)
+    assert (made.status, set(made.needed)) == (ClaimStatus.PENDED, {REPAIR_NEEDED})
+    tamper(databases, SPOIL.format(item_id))  # restored
+    assert decide(ready, claim_id).status is ClaimStatus.PAID
 
 
 def test_over_http_a_claim_is_paid_from_its_837_to_its_decision(

@@ -1,6 +1,7 @@
 """All writes of the vault, and its reads of personal data."""
 
 from vault.services.certificates import erasure_certify
+from vault.services.damage import Damage, damage_list, damage_note
 from vault.services.erasures import (
     Approved,
     erasure_approve,
@@ -37,10 +38,13 @@ from vault.services.subjects import (
 
 __all__ = [
     "Approved",
+    "Damage",
     "ItemDraft",
     "LookupDraft",
     "Rotated",
     "Sealed",
+    "damage_list",
+    "damage_note",
     "erasure_approve",
     "erasure_certify",
     "erasure_propose",

@@ -224,10 +224,14 @@ def _opened(item_ids: Collection[UUID]) -> dict[UUID, Opening]:
     keks: dict[int, bytes] = {}
     opened: dict[UUID, Opening] = {}
     for item in PersonalItem.objects.raw(_ITEMS, [list(item_ids)]):
-        row = _key_of(item)
-        if row.pk not in keks:
-            keks[row.pk] = subject_key(row)
-        opened[item.id] = _open(item, keks[row.pk])
+        try:
+            row = _key_of(item)
+            if row.pk not in keks:
+                keks[row.pk] = subject_key(row)
+            opened[item.id] = _open(item, keks[row.pk])
+        except UnreadableItemError as error:
+            error.item_id = item.id
+            raise
     _check_missing(set(item_ids), set(opened))
     return opened
 
