@@ -14,6 +14,9 @@ from foundation.tenancy import current_actor, current_alias
 from records.core.break_glass import REVIEW_DUE
 from records.models import BreakGlass, Record
 
+# What a decision is made of: the consents, and who they are about.
+DECIDING_TYPES = ("Consent", "Patient")
+
 
 def newest_of_subject(
     *, organisation_id: UUID, subject_id: UUID, types: Collection[str]

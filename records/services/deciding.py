@@ -40,7 +40,7 @@ from records.core.parties import (
 )
 from records.keeping import records_kept
 from records.models import ConsentHead, Record
-from records.selectors import head_hold, newest_of_subject
+from records.selectors import DECIDING_TYPES, head_hold, newest_of_subject
 
 # What was taken in was read under the deployment's limits; it is read again under none smaller.
 LIMITS = JsonLimits(size_bytes_max=2**62, depth_max=64, digits_max=1000)
@@ -157,7 +157,7 @@ def rule_on(asking: Asking, *, subject_id: UUID, glass: bool = False) -> Ruling:
     organisation_id = asking.holder_id
     _hold(organisation_id, subject_id)
     rows = newest_of_subject(
-        organisation_id=organisation_id, subject_id=subject_id, types=("Consent", "Patient")
+        organisation_id=organisation_id, subject_id=subject_id, types=DECIDING_TYPES
     )
     opened = open_records(asking.holder, rows)
     patients = tuple(each for each in opened if each.row.resource_type == "Patient")

@@ -30,7 +30,7 @@ from records.keeping import (
     records_name,
 )
 from records.models import ConsentHead, Record
-from records.selectors import newest_of
+from records.selectors import DECIDING_TYPES, newest_of
 from vault.services import tags_next_for
 
 RECORD_ANCHORED = "records.record.anchored.v1"
@@ -220,8 +220,9 @@ def _conflict(one: Incoming, subject_id: UUID, row: Record | None) -> str | None
 def _heads_touch(
     organisation_id: UUID, incoming: Sequence[Incoming], subjects: Sequence[UUID]
 ) -> None:
-    """Give each subject its head; change those whose consents change, waiting for readers.
+    """Give each subject its head; change those where consents change, waiting for readers.
 
+    A Patient counts as one: who it is decides whose consents they are, and whom they let in.
     Before anything else of the subject is held: readers hold the head first, too.
     """
     ConsentHead.objects.bulk_create(
@@ -231,15 +232,15 @@ def _heads_touch(
         ),
         ignore_conflicts=True,
     )
-    consenting = sorted(
+    deciding = sorted(
         {
             subject_id
             for one, subject_id in zip(incoming, subjects, strict=True)
-            if one.index.type == "Consent"
+            if one.index.type in DECIDING_TYPES
         }
     )
     with connections[current_alias()].cursor() as cursor:
-        for subject_id in consenting:
+        for subject_id in deciding:
             cursor.execute(
                 "UPDATE records_consenthead SET version = version + 1"
                 " WHERE organisation_id = %s AND subject_id = %s",

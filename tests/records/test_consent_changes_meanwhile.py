@@ -9,7 +9,8 @@ from django.db import connections
 
 from foundation.tenancy import acting_as
 from records.keeping import PATIENT_SYSTEM, PersonName
-from records.services import access_explain
+from records.models import Record
+from records.services import RecordEvidence, access_explain
 from records.services.deciding import Ruling, rule_on
 from records.services.evidence import NOTHING, record_evidence
 from tests.conftest import NOW
@@ -113,33 +114,72 @@ def test_the_explanation_is_of_the_consents_that_are_held(
     assert is_open() is False
 
 
+@pytest.fixture
+def then(monkeypatch: pytest.MonkeyPatch, databases: Databases) -> Callable[..., None]:
+    """Do a reading while a house submits once consents are held: it is in, or waits for a lock."""
+
+    def do(reading: Callable[[], None], house: House, *resources: Json) -> None:
+        late: list[Future[None]] = []
+
+        def rule(*given: Any, **named: Any) -> Ruling:
+            ruling = rule_on(*given, **named)
+            work = pool.submit(apart, lambda: submit(house, *resources))
+            late.append(work)
+            with databases.superuser() as superuser:
+                waiting = None
+                while not work.done() and waiting in (None, (0,)):
+                    waiting = superuser.execute(
+                        "SELECT count(*) FROM pg_stat_activity"
+                        " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+                    ).fetchone()
+            return ruling
+
+        with monkeypatch.context() as patch, ThreadPoolExecutor(1) as pool:
+            for module in ("reads", "evidence"):
+                patch.setattr(f"records.services.{module}.rule_on", rule)
+            reading()
+            late[0].result()
+
+    return do
+
+
 def test_the_first_consent_of_somebody_waits_for_a_reading_too(
-    hospital: House, databases: Databases, monkeypatch: pytest.MonkeyPatch
+    hospital: House, then: Callable[..., None]
 ) -> None:
     # Known to the vault by another's hand; no record yet, so no consent to hold either.
     with acting_as(hospital.actor):
         subjects_ensure(actor=hospital.actor, people=[[(PATIENT_SYSTEM, "p1")]], now=NOW)
-    first: list[Future[None]] = []
 
-    def then_submit(*given: Any, **named: Any) -> Ruling:
-        ruling = rule_on(*given, **named)
-        work = pool.submit(
-            apart, lambda: submit(hospital, patient(), observation(), consent(base="OPTOUT"))
-        )
-        first.append(work)
-        with databases.superuser() as superuser:
-            waiting = None
-            while not work.done() and waiting in (None, (0,)):
-                waiting = superuser.execute(
-                    "SELECT count(*) FROM pg_stat_activity"
-                    " WHERE datname = current_database() AND wait_event_type = 'Lock'"
-                ).fetchone()
-        return ruling
-
-    monkeypatch.setattr("records.services.reads.rule_on", then_submit)
-    with ThreadPoolExecutor(1) as pool:
+    def care() -> None:
         # Without a consent the holder's own care is open: it must not open what came with one.
         assert listed(hospital.actor, hospital) == []
-        first[0].result()
-    monkeypatch.undo()
-    assert listed(hospital.actor, hospital) == []
+
+    then(care, hospital, patient(), observation(), consent(base="OPTOUT"))
+    care()
+
+
+def test_a_patient_who_becomes_another_waits_for_a_reading_that_knew_the_first(
+    hospital: House, new_house: Callable[[str], House], then: Callable[..., None]
+) -> None:
+    insurer = new_house("insurer")
+    record = submit(hospital, patient("p1", MEMBER), observation())[1]
+    submit(hospital, permit(insurer, "HPAYMT"))
+    with acting_as(hospital.actor):
+        (first,) = Record.objects.filter(record_id=record).values_list("entry_id", flat=True)
+
+    def shows() -> RecordEvidence:
+        return record_evidence(
+            reader=insurer.actor,
+            holder_organisation_id=hospital.actor.organisation,
+            record=str(record),
+            member_ids=["M1"],
+            seeds=SEEDS,
+            now=NOW,
+        )
+
+    def knows_the_first() -> None:
+        # The member's number belongs to the first version: the second is another's business.
+        assert shows().anchored.entry_ids == (bytes(first),)
+
+    then(knows_the_first, hospital, patient("p1"), observation(valueString="of nobody's number"))
+    assert shows() == NOTHING
