@@ -20,6 +20,7 @@ from config.env import (
     env_str,
     kept_secret,
 )
+from ledger.core.members import ORIGIN
 from web.static_headers import static_headers
 
 BASE_DIR = Path(__file__).parents[1]
@@ -68,6 +69,10 @@ CHANNEL_NAME = env_str("THERIAC_CHANNEL", "main")
 FHIR_BASE_URL = env_str("FHIR_BASE_URL", f"https://{CHANNEL_DOMAIN}/fhir/r4/")
 if not FHIR_BASE_URL.endswith("/"):
     raise SettingError("FHIR_BASE_URL ends with a slash")
+# The name under which this deployment's witness cosigns other logs; its key belongs to the name.
+WITNESS_NAME = env_str("THERIAC_WITNESS_NAME", f"{CHANNEL_DOMAIN}/witness")
+if ORIGIN.fullmatch(WITNESS_NAME) is None:
+    raise SettingError("THERIAC_WITNESS_NAME is printable ASCII without space and plus")
 RECEIPT_DEADLINE_S = env_int("THERIAC_RECEIPT_DEADLINE_S", 60, at_least=1)
 SEQUENCER_FLUSH_MS = env_int("THERIAC_SEQUENCER_FLUSH_MS", 50, at_least=1)
 BODY_SIZE_BYTES_MAX = env_int("THERIAC_BODY_SIZE_BYTES_MAX", 8 * 1024 * 1024, at_least=1024)

@@ -8,7 +8,7 @@ from claims.urls import x12_urlpatterns
 from config.schema import SCHEMA
 from foundation.graphql.view import graphql_endpoint
 from foundation.health import healthz, readyz
-from ledger.urls import log_urlpatterns
+from ledger.urls import log_urlpatterns, witness_urlpatterns
 from ops.metrics import metrics
 from provenance.urls import epcis_urlpatterns
 from records.urls import fhir_urlpatterns
@@ -39,6 +39,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
         name="docs",
     ),
     path("log/<slug:channel>/", include(log_urlpatterns)),
+    path("witness/", include(witness_urlpatterns)),
     path("healthz", healthz, name="healthz"),
     path("readyz", readyz, name="readyz"),
     path("metrics", metrics, name="metrics"),

@@ -24,7 +24,7 @@ from foundation.problems import (
 
 # Addresses of programs: they get problem details, people get pages.
 PROGRAM_PATHS = (
-    *("/api/", "/epcis/", "/fhir/", "/x12/", "/log/", "/graphql/"),
+    *("/api/", "/epcis/", "/fhir/", "/x12/", "/log/", "/witness/", "/graphql/"),
     *("/healthz", "/readyz", "/metrics"),
 )
 

@@ -98,3 +98,38 @@ class GovernanceRefusedError(ForbiddenError):
 
     slug = "governance-refused"
     title = "The log's rules do not allow this"
+
+
+class NoWitnessKeyError(UnavailableError):
+    """This deployment's witness has no key yet, or the provider lost it."""
+
+    slug = "no-witness-key"
+    title = "The witness has no key"
+
+
+class WitnessClockError(UnavailableError):
+    """The witness' clock is behind its last cosignature: no time to sign at is known."""
+
+    slug = "witness-clock"
+    title = "The witness does not know the time"
+
+
+class WitnessedLogRefusedError(UnprocessableError):
+    """The key or origin is not one that a log could have."""
+
+    slug = "witnessed-log-refused"
+    title = "No log of this key can be witnessed"
+
+
+class CheckpointUnsignedError(ForbiddenError):
+    """No trusted key of the log signed the checkpoint, or one's signature fails."""
+
+    slug = "checkpoint-unsigned"
+    title = "The log did not sign this checkpoint"
+
+
+class CheckpointInconsistentError(UnprocessableError):
+    """The checkpoint does not extend what was cosigned, or its proof does not hold."""
+
+    slug = "checkpoint-inconsistent"
+    title = "The checkpoint does not extend the cosigned one"

@@ -13,7 +13,7 @@ from foundation.health import readiness_check
 from foundation.metrics import Gauge, metrics_source
 from foundation.tenancy import acting_as
 from ledger.errors import NoLogError
-from ledger.models import LogFreeze, Pending
+from ledger.models import LogFreeze, Pending, WitnessConflict
 from ledger.selectors import checkpoint_latest, current_log
 
 
@@ -114,3 +114,18 @@ def gauges() -> Iterator[Gauge]:
     if state is not None:
         for field, (name, about) in GAUGES.items():
             yield Gauge(name=name, about=about, value=float(getattr(state, field)))
+
+
+@metrics_source("witness")
+def witness_gauges() -> Iterator[Gauge]:
+    """Yield how often logs that are witnessed here contradicted themselves, by kind."""
+    with acting_as(SYSTEM):
+        found = WitnessConflict.objects.values_list("kind").annotate(count=Count("id"))
+        counts = dict(found.order_by("kind"))
+    for kind, count in counts.items():
+        yield Gauge(
+            name="theriac_witness_conflicts",
+            about="Heads of witnessed logs that contradict what was cosigned.",
+            value=float(count),
+            labels=(("kind", kind),),
+        )

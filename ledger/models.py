@@ -1,7 +1,7 @@
 """The ledger's tables: insert-only, but for the queue and the projections.
 
 Who may do what is in ``sql/ledger.pg.sql``. Every column here is hashed, recomputed by
-``ledger_verify``, or listed as transient in ``COLUMNS``; a test fails on any other.
+``ledger_verify``, or listed as transient in ``core/columns.py``; a test fails on any other.
 """
 
 from typing import ClassVar
@@ -288,49 +288,59 @@ class LogFreeze(models.Model):
         return self.reason
 
 
-# How each column of the log is covered: the verifier hashes or recomputes all but TRANSIENT.
-HASHED, RECOMPUTED, TRANSIENT = "hashed", "recomputed", "transient"
-COLUMNS: dict[str, dict[str, str]] = {
-    "ledger_submission": {
-        "id": TRANSIENT,
-        "log_id": RECOMPUTED,
-        "organisation_id": RECOMPUTED,
-        "submission_id": RECOMPUTED,
-        "key_id": RECOMPUTED,
-        "count": RECOMPUTED,
-        "first": RECOMPUTED,
-        "statement": HASHED,
-        "statement_hash": RECOMPUTED,
-        "signature": HASHED,
-        "received_at": RECOMPUTED,  # the receipt's signature covers it
-        "deadline_at": RECOMPUTED,
-        "receipt_signature": RECOMPUTED,
-    },
-    "ledger_entry": {
-        "entry_id": RECOMPUTED,
-        "submission_id": RECOMPUTED,
-        "position": RECOMPUTED,
-        "organisation_id": RECOMPUTED,
-        "uuid": RECOMPUTED,
-        "kind": RECOMPUTED,
-        "content": HASHED,
-    },
-    "ledger_leaf": {
-        "log_id": RECOMPUTED,
-        "log_index": RECOMPUTED,
-        "leaf_hash": RECOMPUTED,
-        "chain_hash": RECOMPUTED,
-        "submission_id": RECOMPUTED,
-        "position": RECOMPUTED,
-    },
-    "ledger_checkpoint": {
-        "id": TRANSIENT,
-        "log_id": RECOMPUTED,
-        "size": RECOMPUTED,
-        "prev_size": RECOMPUTED,
-        "root_hash": RECOMPUTED,
-        "chain_hash": RECOMPUTED,
-        "note": HASHED,
-        "signed_at": TRANSIENT,
-    },
-}
+class WitnessedLog(models.Model):
+    """Another's log, and the last head of it that this witness cosigned; never taken back.
+
+    ``vkeys`` are the keys that are trusted for it, one a line; none: it is not witnessed any more.
+    """
+
+    ledger_role: ClassVar[LedgerRole] = LedgerRole.OPERATIONAL
+
+    origin = models.CharField(unique=True, max_length=255)
+    origin_hash = models.CharField(unique=True, max_length=64)  # SHA-256 in hex: its address
+    vkeys = models.TextField(blank=True)
+    size = models.PositiveBigIntegerField(default=0)
+    root_hash = models.BinaryField(max_length=HASH_SIZE_BYTES)
+    note = models.TextField(blank=True)  # as the log signed it; empty before the first
+    cosignature = models.TextField(blank=True)
+    cosigned_s = models.PositiveBigIntegerField(default=0)  # POSIX seconds, as cosigned
+    cosigned_at = models.DateTimeField(null=True)
+    added_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        """Return the origin."""
+        return self.origin
+
+
+class WitnessConflict(models.Model):
+    """Two heads that a log's own key signed and that contradict each other, or seem to.
+
+    A ``fork`` is proof: one size, two roots. ``inconsistent`` is a sign: the proof that came with
+    the newer head does not hold, and whoever sent it may have spoilt it.
+    """
+
+    ledger_role: ClassVar[LedgerRole] = LedgerRole.OPERATIONAL
+
+    log = models.ForeignKey(WitnessedLog, models.PROTECT)
+    kind = models.CharField(max_length=12)
+    size = models.PositiveBigIntegerField()
+    root_hash = models.BinaryField(max_length=HASH_SIZE_BYTES)
+    note = models.TextField()
+    proof = models.BinaryField(blank=True)  # the hashes that came with it, joined
+    cosigned_size = models.PositiveBigIntegerField()
+    cosigned_root = models.BinaryField(max_length=HASH_SIZE_BYTES)
+    cosigned_note = models.TextField()
+    seen_at = models.DateTimeField()
+
+    class Meta:
+        """A head is kept once of each kind, however often it is sent."""
+
+        constraints = [
+            models.UniqueConstraint(
+                fields=["log", "kind", "size", "root_hash"], name="witness_conflict_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        """Return the kind and the size."""
+        return f"{self.kind} {self.size}"

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import connections, models
 
 from foundation.core.ledger_role import LedgerRole
-from ledger.models import COLUMNS, HASHED, RECOMPUTED, TRANSIENT
+from ledger.core.columns import COLUMNS, HASHED, RECOMPUTED, TRANSIENT
 from tests.test_tidy import APPS, ROOT
 
 RANKS = {

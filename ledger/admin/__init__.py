@@ -8,6 +8,7 @@ from ledger.admin.tables import (
     SigningKeyAdmin,
     SubmissionAdmin,
 )
+from ledger.admin.witness import WitnessConflictAdmin, WitnessedLogAdmin
 
 __all__ = [
     "CheckpointAdmin",
@@ -16,4 +17,6 @@ __all__ = [
     "MemberAdmin",
     "SigningKeyAdmin",
     "SubmissionAdmin",
+    "WitnessConflictAdmin",
+    "WitnessedLogAdmin",
 ]

@@ -14,6 +14,8 @@ from accounts.services import operator_project, user_create
 from foundation.core.actor import AUTHENTICATION, SYSTEM, Actor, Role
 from foundation.tenancy import acting_as
 from ledger.core.entry import EntryDraft
+from ledger.core.merkle import tree_root
+from ledger.core.note import format_vkey
 from ledger.models import (
     Checkpoint,
     Entry,
@@ -23,13 +25,23 @@ from ledger.models import (
     Member,
     SigningKey,
     Submission,
+    WitnessConflict,
+    WitnessedLog,
 )
 from ledger.services import key_add, key_revoke, submission_append
+from ledger.services.witness import checkpoint_cosign, witnessed_log_add, witnessed_log_drop
 from tests.accounts.conftest import World
 from tests.conftest import NOW, Channel
+from tests.ledger.other_log import OtherLog
 
-PAGES = ("log", "entry", "submission", "checkpoint", "member", "signingkey")
-MODELS = (Log, Entry, Submission, Checkpoint, Member, SigningKey)
+PAGES = (
+    *("log", "entry", "submission", "checkpoint", "member", "signingkey"),
+    *("witnessedlog", "witnessconflict"),
+)
+MODELS = (
+    *(Log, Entry, Submission, Checkpoint, Member, SigningKey),
+    *(WitnessedLog, WitnessConflict),
+)
 
 
 @pytest.fixture(autouse=True)
@@ -224,6 +236,41 @@ def test_a_frozen_log_says_so(fresh_db: Channel) -> None:
     assert "FROZEN since 2026-11-24 09:00:00 UTC: leaf 3 differs" in text
 
 
+def test_what_a_log_signed_against_itself_is_shown_with_both_heads(world: World) -> None:
+    log = OtherLog()
+    client = staff(world, world.operator, Role.AUDITOR)
+    witnessed_log_add(vkey=format_vkey(log.key), now=NOW)
+    with acting_as(SYSTEM):
+        pk = WitnessedLog.objects.get(origin=log.origin).pk
+    assert found(client, log.origin[5:], "witnessedlog") == [str(pk)]
+    address = f"/admin/ledger/witnessedlog/{pk}/change/"
+    assert '<pre tabindex="0">none yet</pre>' in text_of(client.get(address))
+    for body in (
+        log.request(log.leaves(5)),
+        log.request(log.leaves(5, "forked"), 5),
+        log.request(log.leaves(7, "forked", common=3), 5),
+    ):
+        checkpoint_cosign(data=body, now=NOW)
+    page = text_of(client.get(address)).replace("&#x2B;", "+")
+    assert log.note(log.leaves(5)).decode() in page
+    assert tree_root(log.leaves(5)).hex() in page
+    assert '<div class="readonly">witnessed</div>' in page
+    assert '<div class="readonly">2</div>' in page
+    newest, oldest = (int(pk) for pk in found(client, log.origin, "witnessconflict"))
+    for pk, leaves, meaning in (
+        (oldest, log.leaves(5, "forked"), "it keeps two histories"),
+        (newest, log.leaves(7, "forked", common=3), "ask the log for another before"),
+    ):
+        page = text_of(client.get(f"/admin/ledger/witnessconflict/{pk}/change/"))
+        page = page.replace("&#x2B;", "+")
+        assert meaning in page
+        assert log.note(leaves).decode() in page
+        assert log.note(log.leaves(5)).decode() in page
+        assert ('<pre tabindex="0">none</pre>' in page) is (pk == oldest)
+    witnessed_log_drop(origin=log.origin)
+    assert '<div class="readonly">dropped</div>' in text_of(client.get(address))
+
+
 def rows() -> list[list[Any]]:
     with acting_as(SYSTEM):
         return [list(model.objects.order_by("pk").values_list()) for model in MODELS]
@@ -233,6 +280,10 @@ def rows() -> list[list[Any]]:
 def test_nothing_is_added_changed_or_deleted(world: World, role: Role) -> None:
     write(world.channel, world.operator)
     client = staff(world, world.operator, role)
+    log = OtherLog()
+    witnessed_log_add(vkey=format_vkey(log.key), now=NOW)
+    for history in ("", "forked"):
+        checkpoint_cosign(data=log.request(log.leaves(5, history), 5 if history else 0), now=NOW)
     before = rows()
     with acting_as(SYSTEM):
         newest = {
@@ -242,6 +293,8 @@ def test_nothing_is_added_changed_or_deleted(world: World, role: Role) -> None:
             "checkpoint": str(Checkpoint.objects.order_by("-size")[0].pk),
             "member": str(Member.objects.order_by("-id")[0].pk),
             "signingkey": SigningKey.objects.order_by("-added_index")[0].pk,
+            "witnessedlog": str(WitnessedLog.objects.order_by("-id")[0].pk),
+            "witnessconflict": str(WitnessConflict.objects.order_by("-id")[0].pk),
         }
     for page, pk in newest.items():
         address, form = f"/admin/ledger/{page}/", {"name": "x", "kind": "x", "holder": "device"}

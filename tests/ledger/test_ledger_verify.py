@@ -6,9 +6,9 @@ from uuid import UUID, uuid4
 import pytest
 from django.core.management import call_command
 
+from ledger.core.columns import COLUMNS, TRANSIENT
 from ledger.core.entry import EntryDraft
 from ledger.core.receipt import Receipt
-from ledger.models import COLUMNS, TRANSIENT
 from ledger.services import submission_append
 from ledger.services.verification import log_verify
 from tests.conftest import NOW, Channel
