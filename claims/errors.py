@@ -24,6 +24,13 @@ class AlreadyDecidedError(ConflictError):
     title = "The claim is decided already"
 
 
+class BeingDecidedError(ConflictError):
+    """Another request is deciding the claim at this moment."""
+
+    slug = "claim-being-decided"
+    title = "The claim is being decided"
+
+
 class UndecidedError(ConflictError):
     """The claim has no final decision yet, so there is nothing to remit."""
 

@@ -47,7 +47,8 @@ from claims.keeping import new_id
 from claims.parsers import ContractParser
 from claims.selectors import contract_get, contract_list
 from claims.services import (
-    claim_adjudicate,
+    Decided,
+    claim_decide,
     claim_shown,
     claim_submit,
     claims_receiver,
@@ -57,9 +58,7 @@ from claims.services import (
     contract_sign,
     coverage_state,
     decision_disclose,
-    dispensings_gather,
     payer_profile_put,
-    records_gather,
     remittance_disclose,
 )
 from foundation.idempotency import Answer
@@ -258,32 +257,15 @@ class AdjudicateView(ClaimsView):
 
         Repeating needs a new ``Idempotency-Key``: without one the first answer comes back.
         """
-        actor, now = actor_of(request), timezone.now()
-        repeated = answered_before(request, raw=request.body)
-        if repeated is not None:
-            # Whoever holds the evidence is not asked again: each telling is a disclosure.
-            return repeated
-        dispensings = dispensings_gather(actor=actor, claim_id=claim_id, seeds=seeds, now=now)
-        records = records_gather(actor=actor, claim_id=claim_id, seeds=seeds, now=now)
-
-        def adjudicate() -> Answer:
-            made = claim_adjudicate(
-                actor=actor,
-                claim_id=claim_id,
-                dispensings=dispensings,
-                records=records,
-                seeds=seeds,
-                now=now,
-            )
-            value = {
-                "claim_id": made.claim_id,
-                "decision_id": made.decision_id,
-                "status": made.status,
-                "paid_amount": made.paid_amount,
-            }
-            return answered(value, made.receipt)
-
-        return once(request, raw=request.body, now=now, answer=adjudicate)
+        raw, now = request.body, timezone.now()
+        return claim_decide(
+            actor=actor_of(request),
+            claim_id=claim_id,
+            stored=lambda: answered_before(request, raw=raw),
+            once=lambda decide: once(request, raw=raw, now=now, answer=lambda: _decided(decide())),
+            seeds=seeds,
+            now=now,
+        )
 
 
 class DecisionView(ClaimsView):
@@ -319,6 +301,17 @@ class RemittanceView(ClaimsView):
 
 def _new_id() -> UUID:
     return new_id(seeds)
+
+
+def _decided(made: Decided) -> Answer:
+    """Return a decision as made: nothing of it describes the patient."""
+    value = {
+        "claim_id": made.claim_id,
+        "decision_id": made.decision_id,
+        "status": made.status,
+        "paid_amount": made.paid_amount,
+    }
+    return answered(value, made.receipt)
 
 
 def _checked(serializer: Any) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """All writes of claims, and the reads that leave an entry."""
 
+from claims.services.adjudication import claim_decide
 from claims.services.claims import (
     Submitted,
     claim_submit,
@@ -9,8 +10,6 @@ from claims.services.claims import (
 )
 from claims.services.contracts import contract_activate, contract_propose, contract_sign
 from claims.services.decisions import Decided, claim_adjudicate, decision_replay
-from claims.services.evidence_dispensings import dispensings_gather
-from claims.services.evidence_records import records_gather
 from claims.services.remittances import Disclosed, decision_disclose, remittance_disclose
 from claims.services.shown import ClaimShown, claim_shown, claims_page_shown, claims_shown
 
@@ -20,6 +19,7 @@ __all__ = [
     "Disclosed",
     "Submitted",
     "claim_adjudicate",
+    "claim_decide",
     "claim_shown",
     "claim_submit",
     "claims_page_shown",
@@ -31,8 +31,6 @@ __all__ = [
     "coverage_state",
     "decision_disclose",
     "decision_replay",
-    "dispensings_gather",
     "payer_profile_put",
-    "records_gather",
     "remittance_disclose",
 ]

@@ -1,17 +1,21 @@
 """Claims over HTTP: X12 in and a 999 out, JSON claims, decisions, remittances."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import orjson
 import pytest
+from django.db import connections
 from django.test import Client
 from drf_spectacular.generators import SchemaGenerator
 
 from accounts.core.scopes import Scope
 from claims.core.x12 import parse_interchanges
-from claims.models import Claim
+from claims.models import Claim, Decision, Payment
+from claims.services.adjudication import _turn
 from foundation.core.actor import Actor
 from foundation.models import IdempotencyRecord
 from foundation.tenancy import acting_as
@@ -22,6 +26,7 @@ from tests.claims.conftest import CANARY, PROFILE, Insurer, fresh_npi
 from tests.claims.dispensed import chain
 
 X12 = "application/edi-x12"
+THREADS = 8
 VISIT = (
     "CLM*A1*150***11:B:1*Y*A*Y*Y",
     "HI*ABK:Z0000",
@@ -326,6 +331,69 @@ def test_a_repeated_decision_asks_nobody_again(insurer: Insurer, insurers: Calle
     assert told() == 2
     assert insurers.post(path, b"{}").status_code == 422
     assert told() == 2
+
+
+@pytest.mark.parametrize("keys", ["one", "many"])
+def test_requests_at_the_same_time_ask_once_and_decide_once(
+    insurer: Insurer, insurers: Caller, keys: str
+) -> None:
+    supply = chain(insurer.world)
+    pharmacy = supply.pharmacy()
+    pharmacy.gives(supply.bottle(pharmacy), 30)
+    sender = Caller(insurer.world, pharmacy.member.actor)
+    data = interchange(insurer.payer, npi=pharmacy.npi, lines=DRUG)
+    assert verdicts(sender.post("/x12/", data, X12)) == ["A", "A"]
+    (claim,) = insurers.get("/api/v1/claims").json()
+    path = f"/api/v1/claims/{claim['id']}/adjudicate"
+    together = Barrier(THREADS)
+
+    def ask(number: int) -> Any:
+        headers = dict(insurers.headers)
+        if keys == "many":
+            headers["Idempotency-Key"] = f"k{number}"
+        together.wait()
+        try:
+            return Client().post(path, b"", content_type="application/json", headers=headers)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        answers = list(pool.map(ask, range(THREADS)))
+    made = [each for each in answers if each.status_code == 200]
+    assert len({each.content for each in made}) == 1
+    assert made[0].json()["status"] == "paid"
+    problems = {each.json()["type"] for each in answers if each.status_code != 200}
+    late = {"many": {"urn:theriac:problem:claim-already-decided"}, "one": set()}[keys]
+    assert problems <= {"urn:theriac:problem:claim-being-decided", *late}
+    if keys == "one":
+        assert insurers.post(path).content == made[0].content
+    with acting_as(insurer.actor):
+        assert (Decision.objects.count(), Payment.objects.count()) == (1, 1)
+    with acting_as(pharmacy.member.actor):
+        assert Disclosure.objects.count() == 1
+
+
+def test_a_claim_whose_turn_another_has_is_answered_and_nobody_is_asked(
+    insurer: Insurer, insurers: Caller
+) -> None:
+    insurers.post("/x12/", interchange(insurer.payer), X12)
+    (claim,) = insurers.get("/api/v1/claims").json()
+    path = f"/api/v1/claims/{claim['id']}/adjudicate"
+    before = insurers.written()
+    with ThreadPoolExecutor(1) as pool, _turn(UUID(claim["id"])):
+        answer = pool.submit(_asked, insurers, path).result()
+    assert answer.status_code == 409
+    assert answer.json()["type"] == "urn:theriac:problem:claim-being-decided"
+    assert insurers.written() == before
+    assert insurers.post(path).json()["status"] == "paid"
+
+
+def _asked(caller: Caller, path: str) -> Any:
+    """Post from a thread of its own, which has its own connection."""
+    try:
+        return caller.post(path)
+    finally:
+        connections.close_all()
 
 
 @pytest.mark.parametrize(
