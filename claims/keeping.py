@@ -11,7 +11,14 @@ from uuid import UUID
 
 from foundation.core.actor import Actor
 from vault.errors import ErasedError
-from vault.services import openings_get, personal_get, personal_put, subject_ensure, tag_next
+from vault.services import (
+    openings_get,
+    personal_get,
+    personal_put,
+    subject_ensure,
+    tag_next,
+    tags_next,
+)
 
 MEMBER_SYSTEM = "urn:theriac:claims:member"
 
@@ -68,14 +75,6 @@ def kept(*, actor: Actor, item_id: UUID) -> bytes:
     return personal_get(actor=actor, item_id=item_id)
 
 
-def kept_unless_erased(*, actor: Actor, item_id: UUID) -> bytes | None:
-    """Return an item's bytes as ``kept`` does, or ``None`` where it was erased."""
-    try:
-        return personal_get(actor=actor, item_id=item_id)
-    except ErasedError:
-        return None
-
-
 def kept_many(*, actor: Actor, item_ids: Collection[UUID]) -> dict[UUID, bytes]:
     """Return the bytes of items by their ids, in one query; those that were erased are left out."""
     try:
@@ -88,3 +87,8 @@ def kept_many(*, actor: Actor, item_ids: Collection[UUID]) -> dict[UUID, bytes]:
 def tag(*, actor: Actor, subject_id: UUID) -> str:
     """Return the person's next one-time tag, for one entry of this transaction."""
     return tag_next(actor=actor, subject_id=subject_id)
+
+
+def tags(*, actor: Actor, subject_id: UUID, count: int) -> tuple[str, ...]:
+    """Return the person's next one-time tags, one for each entry of this transaction."""
+    return tags_next(actor=actor, subject_id=subject_id, count=count)

@@ -94,10 +94,8 @@ def contract_page(*, after: tuple[dt.datetime, str] | None, limit: int) -> list[
 def contracts_active(payer: str) -> list[tuple[int, ParsedContract]]:
     """Return the active contracts of ``payer`` with their rows' keys, activated last first."""
     active = ContractActivation.objects.filter(contract__payer=payer).order_by("-id")
-    return [
-        (pk, contract_parsed(contract_id))
-        for pk, contract_id in active.values_list("contract_id", "contract__contract_id")
-    ]
+    rows = active.values_list("contract_id", "contract__content")
+    return [(pk, _parsed(bytes(content))) for pk, content in rows]
 
 
 def contract_parsed(contract_id: str) -> ParsedContract:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
 
-from django.db import connections
+from django.db.models import Q
 
 from accounts.core.scopes import Scope, organisation_with
 from claims.core.adjudicate import adjudicate
@@ -31,7 +31,7 @@ from claims.core.facts import (
 from claims.core.model import Claim, ClaimDocument
 from claims.core.replay import ReplayBundle, ReplayInputs, check_replay
 from claims.errors import AlreadyDecidedError, NoContractError
-from claims.keeping import Holder, Kept, Seeds, keep, kept, kept_unless_erased, new_id, tag
+from claims.keeping import Holder, Kept, Seeds, keep, kept, kept_many, new_id, tags
 from claims.models import PENDED, AccumulatorKind, AccumulatorRow, Payment
 from claims.models import Claim as ClaimRow
 from claims.models import Coverage as CoverageRow
@@ -41,7 +41,7 @@ from claims.services.contracts import check_insurer
 from claims.services.dispensing_spends import dispensings_held, dispensings_spend
 from foundation.core.actor import Actor
 from foundation.core.problem import NotBuiltError, NotFoundError
-from foundation.tenancy import acting_as, current_alias
+from foundation.tenancy import acting_as
 from ledger.core.canonical import canonical_bytes, parse_canonical
 from ledger.core.entry import EntryDraft
 from ledger.core.receipt import Receipt
@@ -102,18 +102,19 @@ def claim_adjudicate(
     organisation_id = organisation_with(actor, Scope.CLAIMS_WRITE)
     with acting_as(actor):
         check_insurer(organisation_id)
-        row = claim_received(organisation_id, claim_id)
-        _take_turn(f"{organisation_id}/{row.subject_id}")
-        if row.decisions.exclude(status=PENDED).exists():
-            raise AlreadyDecidedError("a decision is final; appeals are another act")
-        claim = claim_document(actor=actor, row=row).claim
-        contract_pk, contract = contract_for(claim, row.received_at.date())
+        row = _claim_held(organisation_id, claim_id)
+        known = _known(actor=actor, row=row)
+        contract_pk, contract = contract_for(known.claim, row.received_at.date())
         held = dispensings_held(actor=actor, told=dispensings)
-        facts = _facts(actor=actor, row=row, lines=_lines(held, records))
-        accumulators = accumulators_of(
-            subject_id=row.subject_id, plan=contract.terms.plan, plan_year=_plan_year(claim)
+        facts = Facts(
+            received_date=row.received_at.date(),
+            coverage=known.coverage,
+            prior_lines=known.prior_lines,
+            lines=_lines(held, records),
         )
-        snapshot = _decided(claim, facts, accumulators, contract, as_of=now.date())
+        plan, plan_year = contract.terms.plan, _plan_year(known.claim)
+        accumulators = accumulators_of(subject_id=row.subject_id, plan=plan, plan_year=plan_year)
+        snapshot = _decided(known.claim, facts, accumulators, contract, as_of=now.date())
         decision = snapshot.decision
         decision_id = new_id(seeds)
         item = keep(
@@ -130,10 +131,11 @@ def claim_adjudicate(
             now=now,
         )
         fresh = _decision_row(decision, item, receipt, row)
+        fresh.number = known.decisions_count + 1
         fresh.id, fresh.contract_id, fresh.decided_at = decision_id, contract_pk, now
         fresh.save(force_insert=True)
         _pay(actor, decision=decision, row=fresh, receipt=receipt)
-        _accumulate(decision, fresh, plan=contract.terms.plan, plan_year=_plan_year(claim))
+        _accumulate(decision, fresh, plan=plan, plan_year=plan_year)
         return Decided(
             decision_id=decision_id,
             claim_id=claim_id,
@@ -163,17 +165,13 @@ def decision_replay(*, actor: Actor, decision_id: UUID) -> Decision:
         return snapshot.decision
 
 
-def claim_received(organisation_id: UUID, claim_id: UUID) -> ClaimRow:
-    """Return a claim that the insurer received; raise ``NotFoundError``."""
-    row = ClaimRow.objects.filter(id=claim_id, organisation_id=organisation_id).first()
-    if row is None:
-        raise NotFoundError("your organisation received no claim with this id")
-    return row
-
-
 def claim_document(*, actor: Actor, row: ClaimRow) -> ClaimDocument:
     """Return the claim as received, from the vault."""
-    return parse_as(ClaimDocument, parse_canonical(kept(actor=actor, item_id=row.item_id)))
+    return _document(kept(actor=actor, item_id=row.item_id))
+
+
+def _document(data: bytes) -> ClaimDocument:
+    return parse_as(ClaimDocument, parse_canonical(data))
 
 
 def decision_snapshot(*, actor: Actor, row: DecisionRow) -> Snapshot:
@@ -227,33 +225,76 @@ def _lines(
     )
 
 
-def _facts(*, actor: Actor, row: ClaimRow, lines: tuple[LineEvidence, ...]) -> Facts:
-    """Return all that is known about a claim: its lines' evidence, and the insurer's own rows."""
-    stated = CoverageRow.objects.filter(subject_id=row.subject_id).order_by("-id").first()
-    data = None if stated is None else kept_unless_erased(actor=actor, item_id=stated.item_id)
-    coverage = None if data is None else parse_as(Coverage, parse_canonical(data))
-    return Facts(
-        received_date=row.received_at.date(),
-        coverage=coverage,
-        prior_lines=_prior_lines(actor=actor, row=row),
-        lines=lines,
-    )
+def _claim_held(organisation_id: UUID, claim_id: UUID) -> ClaimRow:
+    """Return a claim of the insurer, holding its member's turn until the transaction ends.
 
-
-def _prior_lines(*, actor: Actor, row: ClaimRow) -> tuple[PriorLine, ...]:
-    """Return the lines of the member's claims that are decided, oldest decision first.
-
-    What was erased is not known any more.
+    Who asks for the turn meanwhile waits. Raise ``NotFoundError``.
     """
-    decided = DecisionRow.objects.exclude(status=PENDED).filter(claim__subject_id=row.subject_id)
-    found = [
-        kept_unless_erased(actor=actor, item_id=each.claim.item_id)
-        for each in decided.select_related("claim").order_by("decided_at", "id")
-    ]
-    claims = [
-        parse_as(ClaimDocument, parse_canonical(data)).claim for data in found if data is not None
-    ]
-    return tuple(prior_line(claim, line) for claim in claims for line in claim.lines)
+    rows = ClaimRow.objects.raw(
+        "SELECT claim.*, pg_advisory_xact_lock(hashtextextended("
+        "'claims/member/' || claim.organisation_id || '/' || claim.subject_id, 13))"
+        " FROM claims_claim AS claim WHERE claim.id = %s AND claim.organisation_id = %s",
+        [claim_id, organisation_id],
+    )
+    for row in rows:
+        return row
+    raise NotFoundError("your organisation received no claim with this id")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    """What the insurer itself knows about a claim that is not decided."""
+
+    claim: Claim
+    coverage: Coverage | None
+    prior_lines: tuple[PriorLine, ...]
+    decisions_count: int
+
+
+def _known(*, actor: Actor, row: ClaimRow) -> _Known:
+    """Return what is kept of the claim and of its member; three queries, however much it is.
+
+    Prior are the lines of the member's claims that are decided, oldest decision first. What was
+    erased is not known any more. Raise ``AlreadyDecidedError``, or ``ErasedError`` for the claim.
+    """
+    own_or_decided = Q(claim_id=row.id) | ~Q(status=PENDED)
+    decisions = list(
+        DecisionRow.objects.filter(own_or_decided, claim__subject_id=row.subject_id)
+        .order_by("decided_at", "id")
+        .values_list("claim_id", "status", "claim__item_id")
+    )
+    own = [status for claim_id, status, _ in decisions if claim_id == row.id]
+    if any(status != PENDED for status in own):
+        raise AlreadyDecidedError("a decision is final; appeals are another act")
+    prior = [item_id for claim_id, _, item_id in decisions if claim_id != row.id]
+    stated = CoverageRow.objects.filter(subject_id=row.subject_id).order_by("-id")[:1]
+    coverages = list(stated.values_list("item_id", flat=True))
+    found = kept_many(actor=actor, item_ids=[row.item_id, *coverages, *prior])
+    if row.item_id not in found:
+        kept(actor=actor, item_id=row.item_id)  # raises, and says by which entry it was erased
+    claims = {
+        item_id: _document(found[item_id]).claim
+        for item_id in (row.item_id, *prior)
+        if item_id in found
+    }
+    return _Known(
+        claim=claims[row.item_id],
+        coverage=next(
+            (
+                parse_as(Coverage, parse_canonical(found[each]))
+                for each in coverages
+                if each in found
+            ),
+            None,
+        ),
+        prior_lines=tuple(
+            prior_line(claims[item_id], line)
+            for item_id in prior
+            if item_id in claims
+            for line in claims[item_id].lines
+        ),
+        decisions_count=len(own),
+    )
 
 
 def _check_replays(snapshot: Snapshot, *, claim: Claim, contract: Contract) -> None:
@@ -277,14 +318,15 @@ def _drafts(
     """Return the entry of the decision, and of the payment where something is paid."""
     body = {"claim": str(row.id), "contract": decision.contract_id}
     kinds = [CLAIM_DECIDED, PAYMENT_MADE] if decision.paid_amount > 0 else [CLAIM_DECIDED]
+    named = tags(actor=actor, subject_id=row.subject_id, count=len(kinds))
     return [
         EntryDraft(
             kind=kind,
             id=new_id(seeds),
-            body={**body, "tag": tag(actor=actor, subject_id=row.subject_id)},
+            body={**body, "tag": tag},
             commitments=(item.commitment,),
         )
-        for kind in kinds
+        for kind, tag in zip(kinds, named, strict=True)
     ]
 
 
@@ -292,7 +334,6 @@ def _decision_row(decision: Decision, item: Kept, receipt: Receipt, row: ClaimRo
     return DecisionRow(
         organisation_id=row.organisation_id,
         claim=row,
-        number=row.decisions.count() + 1,
         status=decision.status.value,
         billed_amount=decision.billed_amount,
         paid_amount=decision.paid_amount,
@@ -339,11 +380,3 @@ def _accumulate(decision: Decision, row: DecisionRow, *, plan: str, plan_year: i
         for kind, amount in added.items()
         if amount
     )
-
-
-def _take_turn(name: str) -> None:
-    """Hold a member's turn until the transaction ends: who asks for it meanwhile waits."""
-    with connections[current_alias()].cursor() as cursor:
-        cursor.execute(
-            "SELECT pg_advisory_xact_lock(hashtextextended(%s, 13))", [f"claims/member/{name}"]
-        )

@@ -10,7 +10,7 @@ from claims.core.decision import Decision
 from claims.core.facts import DispensedItem, DispensingEvidence, Fact, State
 from claims.core.money import QUANTITY_MAX
 from foundation.core.actor import Actor
-from provenance.services import Amounts, Given, dispensings_hold, serial_spend
+from provenance.services import Amounts, Given, PaidFor, dispensings_hold, serials_spend
 
 _STEP: Final = Decimal("0.0001")  # quantities of claims have four places
 
@@ -32,16 +32,16 @@ def dispensings_spend(*, actor: Actor, claim_id: UUID, decision: Decision, entry
 
     Raise ``OverspentError``; what is held cannot.
     """
-    for line in decision.lines:
-        for spend in line.spends or ():
-            serial_spend(
-                actor=actor,
-                given=(bytes.fromhex(spend.entry_id), spend.epc),
-                quantity=spend.quantity,
-                claim=claim_id,
-                line=line.number,
-                entry_id=entry_id,
-            )
+    payments = [
+        PaidFor(
+            given=(bytes.fromhex(spend.entry_id), spend.epc),
+            quantity=spend.quantity,
+            line=line.number,
+        )
+        for line in decision.lines
+        for spend in line.spends or ()
+    ]
+    serials_spend(actor=actor, payments=payments, claim=claim_id, entry_id=entry_id)
 
 
 def dispensing_missing(needed: str) -> DispensingEvidence:

@@ -16,7 +16,13 @@ from provenance.services.receiving import (
     RefusedPack,
     packs_receive,
 )
-from provenance.services.spends import Amounts, Given, dispensings_hold, serial_spend
+from provenance.services.spends import (
+    Amounts,
+    Given,
+    PaidFor,
+    dispensings_hold,
+    serials_spend,
+)
 
 __all__ = [
     "PACKS_MAX",
@@ -28,6 +34,7 @@ __all__ = [
     "DispensingQuery",
     "Given",
     "GivenItem",
+    "PaidFor",
     "Received",
     "RefusedPack",
     "Seeds",
@@ -35,5 +42,5 @@ __all__ = [
     "dispensings_hold",
     "events_capture",
     "packs_receive",
-    "serial_spend",
+    "serials_spend",
 ]

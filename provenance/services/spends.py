@@ -24,6 +24,15 @@ class Amounts:
     remaining: Decimal
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaidFor:
+    """So much of a dispensing, paid for by a claim's line."""
+
+    given: Given
+    quantity: Decimal
+    line: int
+
+
 def dispensings_hold(*, actor: Actor, wanted: Sequence[Given]) -> Mapping[Given, Amounts]:
     """Return what is left of these dispensings, and hold them until the transaction ends.
 
@@ -42,25 +51,33 @@ def dispensings_hold(*, actor: Actor, wanted: Sequence[Given]) -> Mapping[Given,
         }
 
 
-def serial_spend(
-    *,
-    actor: Actor,
-    given: Given,
-    quantity: Decimal,
-    claim: UUID,
-    line: int,
-    entry_id: bytes,
+def serials_spend(
+    *, actor: Actor, payments: Sequence[PaidFor], claim: UUID, entry_id: bytes
 ) -> None:
-    """Record in the caller's transaction that a claim line pays for so much of a dispensing.
+    """Record in the caller's transaction what a claim's lines pay for; one query for any number.
 
     ``entry_id`` is the decision's entry, submitted in the same transaction. Raise
-    ``OverspentError`` where the payer was not told of it, less was given, or it is paid for; an
+    ``OverspentError`` where the payer was not told of one, less was given, or it is paid for; an
     ``IntegrityError`` says that the line pays for it already.
     """
+    if not payments:
+        return
     with acting_as(actor), connections[current_alias()].cursor() as cursor:
         cursor.execute(
-            "SELECT system_fn.provenance_spend(%s, %s, %s, %s, %s, %s)",
-            [entry_id, *given, quantity, claim, line],
+            "SELECT paid.epc"
+            " FROM unnest(%s::bytea[], %s::text[], %s::numeric[], %s::integer[])"
+            " WITH ORDINALITY AS paid (given, epc, quantity, line, place)"
+            " WHERE NOT system_fn.provenance_spend(%s, paid.given, paid.epc, paid.quantity, %s,"
+            " paid.line) ORDER BY paid.place",
+            [
+                [each.given[0] for each in payments],
+                [each.given[1] for each in payments],
+                [each.quantity for each in payments],
+                [each.line for each in payments],
+                entry_id,
+                claim,
+            ],
         )
-        if not cursor.fetchone()[0]:
-            raise OverspentError("less of it was given, or it is paid for", epc=given[1])
+        refused = cursor.fetchone()
+        if refused is not None:
+            raise OverspentError("less of it was given, or it is paid for", epc=refused[0])

@@ -18,12 +18,9 @@ from claims.core.model import Drug
 from claims.errors import AlreadyDecidedError
 from claims.models import Decision as DecisionRow
 from claims.models import Payment
-from claims.services import (
-    claim_adjudicate,
-    decision_replay,
-    dispensings_gather,
-    records_gather,
-)
+from claims.services import claim_adjudicate, decision_replay
+from claims.services.evidence_dispensings import dispensings_gather
+from claims.services.evidence_records import records_gather
 from foundation.core.problem import ForbiddenError, NotFoundError
 from foundation.tenancy import acting_as
 from ledger.core.entry import parse_entry

@@ -363,7 +363,7 @@ def test_requests_at_the_same_time_ask_once_and_decide_once(
     assert len({each.content for each in made}) == 1
     assert made[0].json()["status"] == "paid"
     problems = {each.json()["type"] for each in answers if each.status_code != 200}
-    late = {"many": {"urn:theriac:problem:claim-already-decided"}, "one": set()}[keys]
+    late: set[str] = {"many": {"urn:theriac:problem:claim-already-decided"}, "one": set()}[keys]
     assert problems <= {"urn:theriac:problem:claim-being-decided", *late}
     if keys == "one":
         assert insurers.post(path).content == made[0].content

@@ -25,9 +25,10 @@ from provenance.services import (
     DispensingEvidence,
     DispensingQuery,
     GivenItem,
+    PaidFor,
     dispensing_evidence,
     dispensings_hold,
-    serial_spend,
+    serials_spend,
 )
 from provenance.services.verification import custody_verify
 from tests.conftest import NOW, Channel
@@ -75,13 +76,9 @@ def pay(payer: Member, item: GivenItem, quantity: int, claim: UUID, line: int = 
     with acting_as(payer.actor):
         entry = EntryDraft(kind="test.claim.paid.v1", id=uuid4(), body={})
         receipt = submission_append(actor=payer.actor, entries=[entry], now=NOW)
-        serial_spend(
-            actor=payer.actor,
-            given=(item.entry_id, item.epc),
-            quantity=Decimal(quantity),
-            claim=claim,
-            line=line,
-            entry_id=receipt.entry_ids[0],
+        paid = PaidFor(given=(item.entry_id, item.epc), quantity=Decimal(quantity), line=line)
+        serials_spend(
+            actor=payer.actor, payments=[paid], claim=claim, entry_id=receipt.entry_ids[0]
         )
 
 
