@@ -15,6 +15,7 @@ from rest_framework.request import Request
 from accounts.authentication import actor_of
 from claims.api.renderers import X12Renderer
 from claims.api.views import IDEMPOTENCY_KEY, RECEIPT_HEADER, ClaimsView, body_of, once, seeds
+from claims.core.model import latest_service_date
 from claims.core.x12 import Envelope, Interchange, X12Error, parse_interchanges
 from claims.core.x12_999 import format_999
 from claims.core.x12_intake import Intake, read_interchange
@@ -42,7 +43,7 @@ class X12View(ClaimsView):
         """Take the 837P claims of one interchange; answer with the 999."""
         raw, caller, now = body_of(request), actor_of(request), timezone.now()
         interchange = _only(parse_interchanges(raw))
-        intake = read_interchange(interchange)
+        intake = read_interchange(interchange, latest=latest_service_date(now))
         acknowledgement = _acknowledgement(interchange, intake, now)
         if not intake.documents:
             return HttpResponse(acknowledgement, content_type=X12Renderer.media_type)

@@ -5,7 +5,7 @@ Personal data is kept apart: a ``Claim`` never holds a name or a birth date. Wor
 """
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated
 
@@ -13,6 +13,8 @@ from claims.core.codec import matching
 from claims.core.money import AMOUNT_MAX, ZERO, Amount, Quantity
 from foundation.core.problem import BadInputError
 
+# The zone whose day begins first.
+FIRST_ZONE = timedelta(hours=14)
 LINES_MAX = 50  # X12 837P takes at most 50 service lines a claim (LX01)
 
 Npi = Annotated[str, matching("ten digits", r"[0-9]{10}", "1234567893")]
@@ -116,6 +118,30 @@ class ClaimDocument:
 
     claim: Claim
     personal: PersonalPart
+
+
+def latest_service_date(received_at: datetime) -> date:
+    """Return the last day on which a service of a claim received then may have begun.
+
+    A date of service is the provider's own and has no zone: it is the day that has come
+    anywhere on earth.
+    """
+    return (received_at.astimezone(UTC) + FIRST_ZONE).date()
+
+
+def check_served(claim: Claim, latest: date) -> None:
+    """Raise ``ClaimError`` for a line whose service begins after ``latest``.
+
+    Payers refuse it on receipt, before any decision. A period may end later: supplies are
+    delivered for days to come.
+    """
+    for line in claim.lines:
+        if line.service_date > latest:
+            raise ClaimError(
+                f"line {line.number}: the date of service {line.service_date} is after the day of"
+                f" receipt, {latest}",
+                line=line.number,
+            )
 
 
 def check_claim(claim: Claim) -> None:

@@ -7,6 +7,7 @@ of benefits), encounters, replacements and voids, anaesthesia minutes.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import date
 from typing import Any
 
 from claims.core.codec import CodecError, format_json, parse_as
@@ -24,6 +25,7 @@ from claims.core.x12 import Segment, TransactionSet
 from claims.core.x12_999 import SegmentFault
 from claims.core.x12_elements import (
     INVALID_CODE,
+    INVALID_DATE,
     MISSING_SEGMENT,
     NOT_BUILT,
     PATTERN,
@@ -70,9 +72,12 @@ class _Draft:
     lines: list["_Draft"] = field(default_factory=list)
 
 
-def read_837p(transaction_set: TransactionSet, component: str) -> Reading:
-    """Return the claims of an 837P, or every fault found; ``component`` is ISA16."""
-    reader = _Reader(component)
+def read_837p(transaction_set: TransactionSet, component: str, *, latest: date) -> Reading:
+    """Return the claims of an 837P, or every fault found; ``component`` is ISA16.
+
+    No service (DTP*472) begins after ``latest``.
+    """
+    reader = _Reader(component, latest)
     for segment in transaction_set.segments:
         reader.take(segment)
     reader.close_claim()
@@ -87,8 +92,9 @@ def read_837p(transaction_set: TransactionSet, component: str) -> Reading:
 class _Reader:
     """Reads one set, segment by segment; a claim is built when the next thing begins."""
 
-    def __init__(self, component: str) -> None:
+    def __init__(self, component: str, latest: date) -> None:
         self.component = component
+        self.latest = latest
         self.documents: list[ClaimDocument] = []
         self.faults: list[SegmentFault] = []
         self.levels: list[str] = []
@@ -323,6 +329,8 @@ def _service(reader: _Reader, segment: Segment) -> None:
 def _date(reader: _Reader, segment: Segment) -> None:
     if segment.element(1) == "472":
         first, last = dates_of(segment, 2, 3)
+        if first > reader.latest:
+            raise ElementError("a service in the future", element=3, element_code=INVALID_DATE)
         _open_line(reader).members |= {"service_date": first, "service_end_date": last}
 
 

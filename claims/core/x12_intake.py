@@ -1,6 +1,7 @@
 """From an interchange to its claims and to what its 999 says; nothing is dropped in silence."""
 
 from dataclasses import dataclass, replace
+from datetime import date
 
 from claims.core.model import ClaimDocument
 from claims.core.x12 import Interchange, TransactionSet
@@ -27,8 +28,11 @@ class Intake:
     groups: tuple[GroupResult, ...]
 
 
-def read_interchange(interchange: Interchange) -> Intake:
-    """Return the claims in ``interchange`` and the results to acknowledge; nothing is raised."""
+def read_interchange(interchange: Interchange, *, latest: date) -> Intake:
+    """Return the claims in ``interchange`` and the results to acknowledge; nothing is raised.
+
+    ``latest`` is the last day on which a service may have begun (``latest_service_date``).
+    """
     documents: list[ClaimDocument] = []
     groups: list[GroupResult] = []
     for group in interchange.groups:
@@ -38,7 +42,7 @@ def read_interchange(interchange: Interchange) -> Intake:
             codes.append(GROUP_UNSUPPORTED)
         elif version not in VERSIONS:
             codes.append(GROUP_VERSION_UNSUPPORTED)
-        read = [_read_set(each, version, interchange) for each in group.sets]
+        read = [_read_set(each, version, interchange, latest) for each in group.sets]
         result = GroupResult(
             functional_id=group.header.element(1),
             control_number=group.header.element(6),
@@ -54,7 +58,7 @@ def read_interchange(interchange: Interchange) -> Intake:
 
 
 def _read_set(
-    transaction_set: TransactionSet, version: str, interchange: Interchange
+    transaction_set: TransactionSet, version: str, interchange: Interchange, latest: date
 ) -> tuple[SetResult, tuple[ClaimDocument, ...]]:
     header = transaction_set.header
     result = SetResult(
@@ -67,6 +71,6 @@ def _read_set(
         return replace(result, codes=(*result.codes, SET_UNSUPPORTED)), ()
     if version not in VERSIONS or result.version != version:
         return replace(result, codes=(*result.codes, SET_CONVENTION_UNSUPPORTED)), ()
-    reading = read_837p(transaction_set, interchange.delimiters.component)
+    reading = read_837p(transaction_set, interchange.delimiters.component, latest=latest)
     result = replace(result, faults=reading.faults)
     return result, () if result.verdict == "R" else reading.documents

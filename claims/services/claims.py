@@ -9,7 +9,12 @@ from accounts.core.scopes import Scope, organisation_with
 from accounts.selectors import organisation_by_npi, organisation_get
 from claims.core.codec import format_json
 from claims.core.facts import Coverage as CoverageFact
-from claims.core.model import ClaimDocument, check_claim
+from claims.core.model import (
+    ClaimDocument,
+    check_claim,
+    check_served,
+    latest_service_date,
+)
 from claims.errors import MixedPayersError, NotTheBillerError, UnknownPayerError
 from claims.keeping import Holder, Seeds, keep, member_subject, new_id, tag
 from claims.models import Claim, ClaimLine, Coverage, PayerProfile
@@ -74,6 +79,7 @@ def claim_submit(
     organisation_id = organisation_with(actor, Scope.CLAIMS_WRITE)
     for document in documents:
         check_claim(document.claim)
+        check_served(document.claim, latest_service_date(now))
     with acting_as(actor):
         check_insurer(organisation_id)
         _check_submitter(organisation_id, submitter_id, documents, now.date())

@@ -52,6 +52,7 @@ class DispensingsView(APIView):
                 parse_json(raw),
                 moment=Zoned(time=now.strftime("%Y-%m-%dT%H:%M:%S.%fZ"), offset="+00:00"),
                 event_id=f"urn:uuid:{uuid4()}",
+                now=now,
             )
             done = events_capture(
                 actor=actor, document=event_bytes(document), seeds=os.urandom, now=now

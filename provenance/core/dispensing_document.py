@@ -2,15 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
 from foundation.core.problem import BadInputError
 from provenance.core.cbv import BizStep
 from provenance.core.epc import Epc, find_uri, identify, parse_epc
+from provenance.core.epcis_check import Faults, Node
 from provenance.core.gs1 import parse_scan
 from provenance.core.own_names import MEMBER, NAMESPACE
-from provenance.core.prescription import UNITS
+from provenance.core.prescription import CLOCK_TOLERANCE, TOO_EARLY, UNITS
 
 CONTEXT: Final = "https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld"
 SCAN_LENGTH_MAX: Final = 8192
@@ -36,8 +38,10 @@ class Zoned:
     offset: str
 
 
-def dispensing_document(value: object, *, moment: Zoned, event_id: str) -> dict[str, Any]:
-    """Return the EPCIS document of one dispensing.
+def dispensing_document(
+    value: object, *, moment: Zoned, event_id: str, now: datetime
+) -> dict[str, Any]:
+    """Return the EPCIS document of one dispensing, recorded ``now``.
 
     ``value`` is parsed JSON: ``scan`` and ``prescription``, and as one likes ``quantity`` with
     ``unit``, ``dispensed_at``, ``event_id``; ``moment`` and ``event_id`` stand in for the last
@@ -50,7 +54,8 @@ def dispensing_document(value: object, *, moment: Zoned, event_id: str) -> dict[
     if unknown or not {"scan", "prescription"} <= set(value):
         raise DispensingError(f"the members are {', '.join(sorted(_MEMBERS))}")
     epc = _scanned(value["scan"])
-    moment = _moment(value.get("dispensed_at"), moment)
+    if value.get("dispensed_at") is not None:
+        moment = _moment(value["dispensed_at"], now)
     event: dict[str, Any] = {
         "type": "ObjectEvent",
         "eventID": value.get("event_id", event_id),
@@ -80,11 +85,15 @@ def _scanned(scan: object) -> Epc:
     return identify(parse_scan(scan))
 
 
-def _moment(text: object, otherwise: Zoned) -> Zoned:
-    if text is None:
-        return otherwise
-    if not isinstance(text, str):
-        raise DispensingError("dispensed_at is a time with a zone", path="dispensed_at")
+def _moment(text: object, now: datetime) -> Zoned:
+    faults = Faults()
+    found = Node(text, "dispensed_at", faults).time()
+    if faults.found or not isinstance(text, str):
+        raise DispensingError(
+            "dispensed_at is a time with a zone, as 2026-11-24T09:00:00Z", path="dispensed_at"
+        )
+    if found > now + CLOCK_TOLERANCE:
+        raise DispensingError(TOO_EARLY, path="dispensed_at")
     return Zoned(time=text, offset="+00:00" if text.endswith("Z") else text[-6:])
 
 

@@ -8,7 +8,7 @@ everything else (the prescription, and whatever else its sender wrote) belongs t
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 from provenance.core.epcis_check import Faults, Node
@@ -18,6 +18,8 @@ from provenance.core.own_names import DEFAULT_PREFIX, MEMBER, NAMESPACE
 
 DISPENSING_STEPS: Final = frozenset({"dispensing", "retail_selling"})
 FILL_MAX: Final = 99
+# By how much a device's clock may be ahead of ours.
+CLOCK_TOLERANCE: Final = timedelta(minutes=10)
 # UN/ECE recommendation 20 to the units of a drug claim (X12 CTP05-1).
 UNITS: Final[Mapping[str, str]] = {
     "C62": "UN",  # one
@@ -29,6 +31,10 @@ UNITS: Final[Mapping[str, str]] = {
     "NIU": "F2",  # international units
 }
 DEFAULT_UNIT: Final = "UN"
+TOO_EARLY: Final = (
+    "a dispensing is recorded once it is done: this time is more than"
+    f" {CLOCK_TOLERANCE // timedelta(minutes=1)} minutes ahead of ours"
+)
 
 _STANDARD: Final = "https://ref.gs1.org/"
 _NUMBER: Final = re.compile(r"[!-~](?:[ -~]{0,78}[!-~])?")
@@ -120,6 +126,20 @@ def local_date(event: EpcisEvent) -> date:
         return event.event_time.astimezone(zone).date()
     except OverflowError:  # the first or last day that there is
         return event.event_time.date()
+
+
+def check_given(event: EpcisEvent, *, now: datetime, index: int, faults: Faults) -> None:
+    """Note in ``faults`` a dispensing that says it will happen: what was given, was given.
+
+    EPCIS bounds ``eventTime`` on neither side; clocks that go fast are borne with.
+    """
+    if event.event_time > now + CLOCK_TOLERANCE:
+        faults.event_index = index
+        faults.add(
+            f"$.epcisBody.eventList[{index}].eventTime",
+            "time",
+            TOO_EARLY,
+        )
 
 
 def read_prescription(

@@ -91,7 +91,7 @@ def events_capture(
     value = parse_json(document, JsonLimits(size_bytes_max=DOCUMENT_SIZE_BYTES_MAX))
     events = read_document(value)
     raw = raw_events(value)
-    prescriptions = prescriptions_read(events, raw, value["@context"])
+    prescriptions = prescriptions_read(events, raw, value["@context"], now=now)
     with acting_as(actor):
         me = organisation_get(actor.organisation)
         if me.gln is None:

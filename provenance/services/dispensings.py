@@ -20,6 +20,7 @@ from provenance.core.epcis_check import Faults
 from provenance.core.epcis_event import EpcisEvent
 from provenance.core.prescription import (
     Prescription,
+    check_given,
     dispenses,
     impersonal,
     local_date,
@@ -67,18 +68,23 @@ class Kept:
 
 
 def prescriptions_read(
-    events: Sequence[EpcisEvent], raw: Sequence[Mapping[str, Any]], context: object
+    events: Sequence[EpcisEvent],
+    raw: Sequence[Mapping[str, Any]],
+    context: object,
+    *,
+    now: dt.datetime,
 ) -> list[Prescription | None]:
     """Return the prescription of each event, ``None`` where it fills none.
 
-    Raise ``EpcisError``, or ``PatientMissingError`` for a dispensing that says more than what was
-    given, and to nobody: there would be no place to keep it.
+    Raise ``EpcisError``, also for a dispensing to come, or ``PatientMissingError`` for one that
+    says more than what was given, and to nobody: there would be no place to keep it.
     """
     faults, found = Faults(), list[Prescription | None]()
     for index, event in enumerate(events):
         read = None
         # A declaration that a dispensing was wrong says nothing new of its patient.
         if dispenses(event) and event.error_declaration is None:
+            check_given(event, now=now, index=index, faults=faults)
             read = read_prescription(event, context=context, index=index, faults=faults)
         found.append(read)
     if faults.found:

@@ -1,3 +1,4 @@
+from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
 
@@ -7,7 +8,8 @@ from hypothesis import strategies as st
 
 from claims.core.codec import CodecError
 from claims.core.json_claim import parse_json_claim
-from claims.core.model import ClaimError
+from claims.core.model import ClaimError, check_served, latest_service_date
+from tests.claims import world
 from tests.claims.world import NDC
 
 
@@ -118,3 +120,16 @@ def test_junk_in_any_member_is_refused_by_name(member: str, junk: object) -> Non
         assert parse_json_claim(value).claim.lines
     except (CodecError, ClaimError) as error:
         assert error.detail  # noqa: PT017 - either outcome is right
+
+
+def test_the_latest_date_of_service_is_the_day_that_has_come_anywhere() -> None:
+    received = datetime(2026, 3, 2, 9, 59, 59, tzinfo=UTC)
+    assert latest_service_date(received) == date(2026, 3, 2)
+    assert latest_service_date(received + timedelta(seconds=1)) == date(2026, 3, 3)
+    eastern = timezone(timedelta(hours=-5))
+    assert latest_service_date(received.astimezone(eastern)) == date(2026, 3, 2)
+    claim = world.claim(world.line(), world.line(2, service_date=date(2026, 3, 4)))
+    check_served(claim, date(2026, 3, 4))
+    with pytest.raises(ClaimError, match="line 2: the date of service 2026-03-04 is after") as at:
+        check_served(claim, date(2026, 3, 3))
+    assert at.value.members["line"] == 2

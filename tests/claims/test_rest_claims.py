@@ -406,6 +406,25 @@ def test_a_malformed_json_claim_writes_nothing(insurers: Caller, body: bytes) ->
     assert insurers.written() == before
 
 
+@pytest.mark.parametrize("day", ["2099-01-01", "9999-12-31"])
+def test_a_claim_for_a_service_to_come_is_refused_by_every_way_in(
+    insurer: Insurer, insurers: Caller, day: str
+) -> None:
+    before = insurers.written()
+    body = pharmacy_claim(insurer.payer, "1234567893")
+    body["lines"][0]["date_of_service"] = day
+    refused = insurers.post("/api/v1/claims", body)
+    assert refused.status_code == 400, refused.content
+    problem = refused.json()
+    assert (problem["type"], problem["line"]) == ("urn:theriac:problem:inconsistent-claim", 1)
+    assert day in problem["detail"]
+    late = tuple(each.replace("20260302", day.replace("-", "")) for each in VISIT)
+    answer = insurers.post("/x12/", interchange(insurer.payer, lines=late), X12)
+    assert (answer.status_code, verdicts(answer)) == (200, ["R", "R"])
+    assert b"IK3*DTP*19**8~IK4*3**8~IK5*R*5~" in answer.content
+    assert insurers.written() == before
+
+
 def test_contracts_come_and_are_refused_over_http(insurer: Insurer) -> None:
     caller = Caller(insurer.world, insurer.actor)
     made = caller.post("/api/v1/contracts", insurer.terms())

@@ -13,12 +13,13 @@ from tests.claims import world
 from tests.claims.x12_files import file_bytes, one, oracle, resealed
 from tests.vectors_at import shared_list, shared_vectors
 
+TODAY = date(2026, 3, 10)
 LINUX = "x12/LinuxForHealth+x12/src/tests/resources/837_005010X222A2"
 VISITS, DRUG = file_bytes("visits.837"), file_bytes("drug.837")
 
 
 def read(data: bytes) -> Intake:
-    return read_interchange(one(data))
+    return read_interchange(one(data), latest=TODAY)
 
 
 def faults(data: bytes) -> list[tuple[int, str, str]]:
@@ -247,9 +248,25 @@ def test_everything_else_is_refused_whole(path: object) -> None:
         assert error.members["position"]  # noqa: PT017 - refused before any set
         return
     for interchange in interchanges:
-        intake = read_interchange(interchange)
+        intake = read_interchange(interchange, latest=TODAY)
         assert intake.documents == ()
         assert {group.verdict for group in intake.groups} == {"R"}
+
+
+def test_a_service_that_begins_in_the_future_is_refused_at_its_date() -> None:
+    text = VISITS.decode()
+    assert "DTP*472*D8*20260302~" in text
+    for said in ("D8*20260311", "D8*20990101", "D8*99991231", "RD8*20260311-20260312"):
+        data = text.replace("DTP*472*D8*20260302~", f"DTP*472*{said}~", 1).encode()
+        ((result,),) = [group.sets for group in read(data).groups]
+        (fault,) = result.faults
+        assert (fault.segment_id, fault.element, fault.element_code) == ("DTP", 3, "8"), said
+        assert (fault.reason, result.verdict) == ("a service in the future", "R")
+        assert read(data).documents == ()
+    # Supplies are delivered for days to come.
+    for said in ("D8*20260310", "RD8*20260310-20260410"):
+        data = text.replace("DTP*472*D8*20260302~", f"DTP*472*{said}~", 1).encode()
+        assert len(read(data).documents) == len(read(VISITS).documents)
 
 
 def test_wrong_counts_are_refused_in_files_that_call_themselves_valid() -> None:
@@ -287,7 +304,7 @@ def test_mutated_bytes_raise_typed_errors_only(
         assert error.members["position"]  # noqa: PT017 - either outcome is right
         return
     for interchange in interchanges:
-        documents = read_interchange(interchange).documents
+        documents = read_interchange(interchange, latest=TODAY).documents
         assert all(isinstance(each, ClaimDocument) for each in documents)
 
 

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from datetime import date
 
 import pytest
 
@@ -8,6 +9,7 @@ from claims.core.x12_intake import read_interchange
 from tests.claims.x12_files import ENVELOPE, file_bytes, one, oracle, resealed
 
 VISITS = file_bytes("visits.837")
+TODAY = date(2026, 3, 10)
 GOOD = SetResult(set_id="837", control_number="0001", version="005010X222A1")
 NOTE = SegmentFault(
     position=20,
@@ -38,7 +40,7 @@ def body(*groups: GroupResult) -> list[str]:
 
 
 def test_an_accepted_file_is_acknowledged_to_the_byte() -> None:
-    groups = read_interchange(one(VISITS)).groups
+    groups = read_interchange(one(VISITS), latest=TODAY).groups
     data = format_999(groups, ENVELOPE)
     assert data == (
         b"ISA*00*          *00*          *ZZ*PAYER1         *ZZ*CLINIC         *260311*0830*^*00501"
@@ -71,14 +73,17 @@ def test_sets_and_groups_are_accepted_noted_or_refused(
 
 def test_a_fatal_fault_refuses_and_names_the_place_but_not_the_data() -> None:
     data = resealed(VISITS.decode().replace("CLM*A1*190", "CLM*A1*191"))
-    told = body(*read_interchange(one(data)).groups)
+    told = body(*read_interchange(one(data), latest=TODAY).groups)
     assert told[3:] == ["IK3*CLM*18**8", "IK4*2**I12", "IK5*R*5", "AK9*R*1*1*0", "SE*8*0001"]
     assert "191" not in "".join(told)
 
 
 def test_a_missing_segment_is_told_without_an_element() -> None:
     data = resealed(VISITS.decode().replace("HI*ABK:Z0000~\n", "", 1))
-    assert body(*read_interchange(one(data)).groups)[3:5] == ["IK3*CLM*18**3", "IK5*R*5"]
+    assert body(*read_interchange(one(data), latest=TODAY).groups)[3:5] == [
+        "IK3*CLM*18**3",
+        "IK5*R*5",
+    ]
 
 
 def test_each_group_has_a_set_of_its_own() -> None:
@@ -97,4 +102,4 @@ def test_a_control_number_that_cannot_be_repeated_is_refused() -> None:
 def test_a_wrong_count_is_refused_as_the_oracle_refuses_it() -> None:
     data = VISITS.replace(b"SE*43", b"SE*40")
     assert oracle(data).startswith("IK5*R*4")
-    assert "IK5*R*4" in body(*read_interchange(one(data)).groups)
+    assert "IK5*R*4" in body(*read_interchange(one(data), latest=TODAY).groups)

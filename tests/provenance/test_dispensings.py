@@ -17,6 +17,7 @@ from foundation.tenancy import acting_as
 from ledger.core.entry import EntryDraft, parse_entry
 from ledger.selectors import entry_get
 from ledger.services import submission_append
+from provenance.core.epcis_check import EpcisError
 from provenance.core.evidence import Standing
 from provenance.errors import EventIdTakenError, OverspentError
 from provenance.models import Disclosure, Dispensing, Event, Spend
@@ -361,3 +362,23 @@ def test_a_wrong_prescription_is_refused_and_leaves_nothing(
         assert PersonalItem.objects.count() == 0
         assert Dispensing.objects.count() == 0
     assert GTIN in epc
+
+
+def test_a_dispensing_to_come_is_refused_at_its_place(
+    maker: Member, pharmacy: Member, channel: Channel
+) -> None:
+    epcs = packs(2)
+    in_stock(maker, pharmacy, epcs, content=100)
+    done = fill(epcs[0], 3, 30)
+    for time in ("2099-01-01T09:00:00Z", "9999-12-31T12:00:00Z", "2026-11-24T09:10:01Z"):
+        for step in ("dispensing", "retail_selling"):
+            later = {**fill(epcs[1], 4, 30), "eventTime": time, "bizStep": step}
+            with pytest.raises(EpcisError) as caught:
+                pharmacy.record(done, later)
+            assert [(each.event_index, each.path, each.type) for each in caught.value.faults] == [
+                (1, "$.epcisBody.eventList[1].eventTime", "time")
+            ]
+    with acting_as(pharmacy.actor):
+        assert Dispensing.objects.filter(organisation_id=pharmacy.actor.organisation).count() == 0
+    channel.sequence()
+    assert not pharmacy.record({**done, "eventTime": "2026-11-24T09:10:00Z"}).broken

@@ -1,10 +1,12 @@
 """Dispensings over HTTP: as an EPCIS event, and as a scan with a prescription."""
 
+from datetime import timedelta
 from typing import Any
 
 import orjson
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from foundation.models import IdempotencyRecord
 from foundation.tenancy import acting_as
@@ -104,6 +106,17 @@ def test_units_are_said_as_claims_say_them(maker: Member, pharmacy: Member) -> N
     assert (amount["quantity"], amount["uom"]) == (2.5, "MLT")
 
 
+def test_nothing_is_given_in_the_future_but_for_a_fast_clock(pharmacy: Member) -> None:
+    (epc,) = packs(1)
+    system = caller(pharmacy, "epcis:write")
+    soon = timezone.now() + timedelta(minutes=9)  # noqa: TID251 - the view reads the clock
+    refused = give(system, told(epc, dispensed_at=(soon + timedelta(minutes=3)).isoformat()))
+    assert (refused.status_code, refused.json()["path"]) == (400, "dispensed_at")
+    assert refused.json()["type"] == "urn:theriac:problem:bad-dispensing"
+    assert "10 minutes ahead" in refused.json()["detail"]
+    assert give(system, told(epc, dispensed_at=soon.isoformat())).status_code == 201
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -122,6 +135,8 @@ def test_units_are_said_as_claims_say_them(maker: Member, pharmacy: Member) -> N
         {"dispensed_at": "yesterday"},
         {"dispensed_at": 7},
         {"dispensed_at": "2026-11-24T09:00:00"},
+        {"dispensed_at": "2099-01-01T09:00:00Z"},
+        {"dispensed_at": "9999-12-31T23:00:00-05:00"},
         {"event_id": 7},
         {"prescription": {}},
         {"prescription": None},
