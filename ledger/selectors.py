@@ -1,7 +1,7 @@
 """What the ledger answers: frozen values, never rows. Inside ``acting_as`` only."""
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from uuid import UUID
@@ -200,29 +200,34 @@ def entry_get(entry_id: bytes, log: LogInfo | None = None) -> EntryInfo:
     )
 
 
-def submission_of(entry_id: bytes) -> tuple[bytes, list[bytes]]:
-    """Return the header leaf of an entry's submission, and the ids of all its entries in order.
+def submissions_of(entry_ids: Collection[bytes]) -> dict[bytes, tuple[bytes, list[bytes]]]:
+    """Return by entry the header leaf of its submission, and the ids of all entries of that.
 
-    Raise ``UnknownEntryError``.
+    In two queries, however many are asked for. Raise ``UnknownEntryError`` for one that is none.
     """
-    row = Entry.objects.select_related("submission").filter(entry_id=entry_id).first()
-    if row is None:
+    rows = Entry.objects.select_related("submission").filter(entry_id__in=entry_ids)
+    submissions = {bytes(row.entry_id): row.submission for row in rows}
+    if len(submissions) < len(set(entry_ids)):
         raise UnknownEntryError("no entry has this id")
-    header = build_header(
-        statement_bytes=bytes(row.submission.statement), signature=bytes(row.submission.signature)
-    )
-    ids = Entry.objects.filter(submission_id=row.submission_id).order_by("position")
-    return header, [bytes(each) for each in ids.values_list("entry_id", flat=True)]
+    ids: dict[int, list[bytes]] = {row.pk: [] for row in submissions.values()}
+    of_them = Entry.objects.filter(submission_id__in=ids).order_by("position")
+    for submission_id, entry_id in of_them.values_list("submission_id", "entry_id"):
+        ids[submission_id].append(bytes(entry_id))
+    headers = {
+        row.pk: build_header(statement_bytes=bytes(row.statement), signature=bytes(row.signature))
+        for row in submissions.values()
+    }
+    return {entry_id: (headers[row.pk], ids[row.pk]) for entry_id, row in submissions.items()}
 
 
 def entry_list(
     *,
     kinds: Sequence[str],
     organisation_id: UUID | None = None,
-    limit: int = 1000,
+    limit: int | None = None,
     log: LogInfo | None = None,
 ) -> list[EntryInfo]:
-    """Return sequenced entries of these kinds in log order, at most ``limit``."""
+    """Return sequenced entries of these kinds in log order; all, or at most ``limit`` of them."""
     log = log or current_log()
     rows = Entry.objects.filter(kind__in=kinds, submission__log_id=log.id)
     if organisation_id is not None:
@@ -313,6 +318,7 @@ class NodeReader:
         """Read the tree of ``size`` leaves."""
         self.log, self.size = log, size
         self._tiles: dict[tuple[int, int], list[bytes]] = {}
+        self._nodes: dict[tuple[int, int], bytes] = {}
 
     def tile(self, level: int, index: int) -> list[bytes]:
         """Return the hashes of a tile, up to the tree's size; empty where it has none."""
@@ -338,11 +344,14 @@ class NodeReader:
 
     def node(self, level: int, index: int) -> bytes:
         """Return the root of a complete subtree: ``2**level`` leaves from ``index << level``."""
-        tile_level, within = divmod(level, TILE_HEIGHT)
-        start = index << within
-        tile = self.tile(tile_level, start // TILE_WIDTH)
-        offset = start % TILE_WIDTH
-        return tree_root(tile[offset : offset + (1 << within)])
+        key = (level, index)
+        if key not in self._nodes:
+            tile_level, within = divmod(level, TILE_HEIGHT)
+            start = index << within
+            tile = self.tile(tile_level, start // TILE_WIDTH)
+            offset = start % TILE_WIDTH
+            self._nodes[key] = tree_root(tile[offset : offset + (1 << within)])
+        return self._nodes[key]
 
 
 def inclusion_proof(log: LogInfo, *, index: int, size: int) -> list[bytes]:

@@ -80,6 +80,20 @@ def databases(worker_id: str, django_db_blocker: DjangoDbBlocker) -> Iterator[Da
         yield found
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _static_files_looked_up() -> Iterator[None]:
+    """Look static files up when they are asked for, not all of them for each test client.
+
+    A client builds the middleware anew, and WhiteNoise then reads every file's facts: most of the
+    time of a test that sends little. What is served is the same.
+    """
+    from django.conf import settings  # noqa: PLC0415 - a session outlives the fixture `settings`
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(settings, "WHITENOISE_AUTOREFRESH", True)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _keys_apart(request: pytest.FixtureRequest) -> Iterator[None]:
     """Make sure that no test writes keys into a developer's home, nor into another's folder."""

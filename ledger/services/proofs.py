@@ -26,7 +26,7 @@ from ledger.selectors import (
     entry_list,
     log_get,
     place_of,
-    submission_of,
+    submissions_of,
 )
 
 GOVERNANCE = (GENESIS, MEMBER_ADMITTED, KEY_ADDED, KEY_REVOKED)
@@ -77,12 +77,13 @@ def proof_bundle(
             for info in entry_list(kinds=GOVERNANCE, log=log)
             if place_of(info).log_index < place.log_index
         ]
+        parts = submissions_of([entry_id, *(info.entry_id for info in before)])
         return format_bundle(
             Bundle(
                 vkey=log.vkey,
                 checkpoint=head.note.encode(),
-                entry=_proven(entry, nodes),
-                governance=tuple(_proven(info, nodes) for info in before),
+                entry=_proven(entry, nodes, parts[entry_id]),
+                governance=tuple(_proven(info, nodes, parts[info.entry_id]) for info in before),
                 openings=tuple(openings),
             )
         )
@@ -137,9 +138,11 @@ def _log_and_head(channel: str | None) -> tuple[LogInfo, Head]:
     return log, head
 
 
-def _proven(entry: EntryInfo, nodes: NodeReader) -> ProvenEntry:
+def _proven(
+    entry: EntryInfo, nodes: NodeReader, submission: tuple[bytes, list[bytes]]
+) -> ProvenEntry:
     place = place_of(entry)
-    header, entry_ids = submission_of(entry.entry_id)
+    header, entry_ids = submission
     return ProvenEntry(
         entry=entry.content,
         index=place.log_index,

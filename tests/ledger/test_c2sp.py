@@ -9,7 +9,9 @@ from uuid import uuid4
 import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
+from django.db import connections
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from pytest_django.fixtures import Settings
 
 from ledger.core.bundle import check_bundle, parse_bundle
@@ -21,6 +23,7 @@ from ledger.core.tiles import format_tile_path, tiles_between
 from ledger.core.tiles import parse_bundle as parse_entry_bundle
 from ledger.core.tlog_proof import check_tlog_proof, parse_tlog_proof
 from ledger.services import channel_create, submission_append
+from ledger.services.proofs import proof_bundle
 from tests.conftest import NOW, Channel
 
 ROOT = Path(__file__).parents[2]
@@ -148,6 +151,21 @@ def test_both_proofs_of_an_entry_hold(fresh_db: Channel, anyone: Client) -> None
         proof=proof.hashes,
         root=checkpoint.root,
     )
+
+
+def test_a_bundle_takes_as_many_queries_however_many_members_there_are(fresh_db: Channel) -> None:
+    sent, governance = [], []
+    for members in (1, 12):
+        for _ in range(members):
+            fresh_db.admit("pharmacy")
+        entry_id = write(fresh_db, 1)
+        with CaptureQueriesContext(connections["default"]) as captured:
+            bundle = parse_bundle(proof_bundle(entry_id))
+        sent.append(len(captured))
+        check_bundle(bundle, parse_vkey(fresh_db.log.vkey))
+        governance.append(len(bundle.governance))
+    assert sent[0] == sent[1] > 0
+    assert governance == [2, 14]  # genesis and the admissions
 
 
 def test_a_promised_entry_has_no_proof_yet_and_an_unknown_one_none(

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from threading import Thread
 
 import pytest
 
@@ -106,8 +107,12 @@ def test_a_watcher_stops_who_outlives_the_starter(way: str) -> None:
     with running("") as parent, running("") as target:
         parent.kill()
         parent.wait()
+        # Who has ended is there until its parent takes note, which here is us.
+        reaper = Thread(target=target.wait)
+        reaper.start()
         watch(parent.pid, target.pid, leads=True)
-        assert target.wait() == -signal.SIGTERM
+        reaper.join()
+        assert target.returncode == -signal.SIGTERM
     assert way
 
 

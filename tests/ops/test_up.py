@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,10 @@ def test_the_programs_run_with_this_python() -> None:
     assert {program.command[0] for program in up.programs(1)} == {sys.executable}
 
 
+def _has_ended(pid: int) -> bool:
+    return not is_running(pid)
+
+
 @pytest.mark.slow
 def test_everything_that_is_killed_with_up_is_gone_and_comes_back(tmp_path: Path) -> None:
     port = next(port for port in range(8100, 9000) if not listens(port))
@@ -87,6 +92,8 @@ def test_everything_that_is_killed_with_up_is_gone_and_comes_back(tmp_path: Path
             pids = descendants(process.pid)
             assert len(pids) > 5
             process.kill()
-        while any(is_running(pid) for pid in pids) or listens(port):
-            assert process.returncode == -signal.SIGKILL
+        assert process.returncode == -signal.SIGKILL
+        for pid in pids:
+            wait_until(partial(_has_ended, pid))
+        wait_until(lambda: not listens(port))
     destroy_server(tmp_path)
