@@ -6,6 +6,7 @@ import sys
 
 from django.core.management import execute_from_command_line
 
+from ops.database_trouble import database_trouble_told
 from ops.environment import database_environment, load_env_file, theriac_home
 from ops.errors import OpsError
 
@@ -29,7 +30,8 @@ def main() -> None:
             return
         with database_environment(os.environ, theriac_home()) as environment:
             os.environ.update(environment)
-            execute_from_command_line(arguments)
+            with database_trouble_told():
+                execute_from_command_line(arguments)
     except OpsError as error:
         sys.exit(f"theriac: {error}")
 

@@ -101,7 +101,7 @@ def log_get(name: str) -> LogInfo:
         if row is None and name != settings.CHANNEL_NAME:
             raise NotFoundError("there is no channel of this name")
         if row is None:
-            raise NoLogError(f"create the channel {name!r} first: manage.py channel_create")
+            raise NoLogError(f"create the channel {name!r} first: ./theriac channel_create")
         _LOGS[key] = LogInfo(
             id=row.pk,
             name=row.name,

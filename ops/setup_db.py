@@ -3,7 +3,7 @@
 import secrets
 
 from ops.postgres import ensure_database, ensure_roles, urls
-from ops.postgres.roles import ROLES, existing_roles, setup_sql
+from ops.postgres.roles import ROLES, existing_roles, server_major, setup_sql
 
 KEPT = "THE-PASSWORD-IT-HAS"
 
@@ -18,7 +18,7 @@ def setup_db(
     Raises ``SetupError``.
     """
     if only_print:
-        print(setup_sql(database))
+        print(setup_sql(database, major=server_major(admin_url)))
         return 0
     kept = frozenset() if new_passwords else existing_roles(admin_url)
     passwords = {role: secrets.token_hex(32) for role in ROLES if role not in kept}

@@ -16,6 +16,7 @@ from ops.supervisor import Program, Supervisor
 from ops.tether import tethered
 
 HOST = "127.0.0.1"
+PORT_MAX = 65_535
 MANAGE = str(ROOT / "manage.py")
 # More than granian likes by the cores: threads wait for the database, and for places in the log.
 BLOCKING_THREADS = 8
@@ -71,8 +72,11 @@ def workers(environment: Mapping[str, str]) -> list[Program]:
     return [Program(name="worker", command=tethered(worker))]
 
 
-def check_port(port: int) -> None:
-    """Raise ``PortTakenError`` or ``FolderPermissionError`` unless ``port`` can be listened on."""
+def check_port(port: int, word: str = "up") -> None:
+    """Raise ``PortTakenError`` or ``FolderPermissionError`` unless ``port`` can be listened on.
+
+    ``word`` is the command that the remedy names.
+    """
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -81,12 +85,16 @@ def check_port(port: int) -> None:
             if error.errno == errno.EACCES:
                 raise FolderPermissionError(
                     f"port {port} is reserved for the system",
-                    remedy="choose one from 1024 on: ./theriac up --port 8080",
+                    remedy=f"choose one from 1024 on: ./theriac {word} --port 8080",
                 ) from error
             raise PortTakenError(
                 f"another program listens on port {port}",
-                remedy=f"stop it, or choose another port: ./theriac up --port {port + 1}",
+                remedy=f"stop it, or choose another port: ./theriac {word} --port {_other(port)}",
             ) from error
+
+
+def _other(port: int) -> int:
+    return port + 1 if port < PORT_MAX else port - 1
 
 
 def _counters(home: Path, port: int) -> Path:

@@ -8,10 +8,8 @@ from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-
 from ops.demo.brought import files_of
-from ops.demo.stage import stage
+from ops.demo.stage import console_on, stage
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -29,7 +27,7 @@ def main(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("--port", type=_port, default=0, metavar="N", help="default: a free one")
     given = parser.parse_args(arguments)
-    console = Console(highlight=False)
+    console = console_on()
     files = [] if given.input is None else files_of(given.input)
     with stage(port=given.port, console=console) as set_up:
         # Django is set up by the stage: what imports models comes after it.

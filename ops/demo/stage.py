@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from pathlib import Path
+from typing import IO
 
 import psycopg
 from psycopg import sql
@@ -31,6 +32,11 @@ class StageError(OpsError):
     """A program of the demo did not come up."""
 
 
+def console_on(file: IO[str] | None = None) -> Console:
+    """Return what the demo prints on: it breaks no sentence, the terminal does, at its width."""
+    return Console(file=file, highlight=False, soft_wrap=True)
+
+
 @dataclass(slots=True)
 class Stage:
     """What the story plays on."""
@@ -45,7 +51,7 @@ class Stage:
         """Keep the pages up until Ctrl-C."""
         self.console.print(f"\nThe pages are at [bold]http://{HOST}:{self.port}/[/bold]")
         for log_in in self.log_ins:
-            self.console.print(f"  {log_in}", soft_wrap=True)
+            self.console.print(f"  {log_in}")
         self.console.print("Ctrl-C stops.")
         try:
             signal.pause()
@@ -59,9 +65,9 @@ def stage(*, port: int, console: Console) -> Iterator[Stage]:
     run = f"{os.getpid()}_{secrets.token_hex(4)}"
     home = theriac_home() / "demo"
     folder = home / run
-    folder.mkdir(mode=0o700, parents=True)
     port = port or _free_port()
-    check_port(port)
+    check_port(port, "demo")
+    folder.mkdir(mode=0o700, parents=True)
     console.print("Starting PostgreSQL …")
     with ensure_server(home, profile="safe") as server:
         admin_url = server.admin_url()

@@ -87,8 +87,7 @@ def _open(stage: Stage) -> Story:
         scopes=frozenset(Scope),
     )
     operator_project(actor=actor)
-    # Not wrapped: whoever watches wants to copy it.
-    stage.console.print(f"channel {log.origin}\nvkey    {log.vkey}", soft_wrap=True)
+    stage.console.print(f"channel {log.origin}\nvkey    {log.vkey}")
     operator = Party("operator", operator_id, "", _api_key(actor, now), stage.port)
     return Story(stage, operator, actor)
 

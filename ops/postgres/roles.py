@@ -117,27 +117,33 @@ def ensure_database(admin_url: str, name: str) -> None:
             connection.execute(sql.SQL(statement).format(database=database))
 
 
-def setup_sql(database: str) -> str:
+def server_major(admin_url: str) -> int:
+    """Return the major version of the server; raise ``SetupError``."""
+    with _connected(admin_url) as connection:
+        return connection.info.server_version // 10_000
+
+
+def setup_sql(database: str, *, major: int) -> str:
     """Return the statements for an administrator who would rather run them in psql by hand.
 
-    Passwords are asked for at the end, so that none is shown.
+    They are those for PostgreSQL ``major``, and say so. Passwords are asked for at the end, so
+    that none is shown.
     """
     name = '"' + database.replace('"', '""') + '"'
+    with_options = major * 10_000 >= GRANTS_HAVE_OPTIONS
+    fits = "16 and later" if with_options else "15; run them as a superuser"
+    options = " WITH INHERIT FALSE, SET TRUE" if with_options else ""
     statements = [
+        f"-- For PostgreSQL {fits}: the server is {major}. In psql.",
         *(f"CREATE ROLE {role} LOGIN NOINHERIT" for role in ROLES),
-        f"GRANT {SYSTEM} TO {OWNER} WITH INHERIT FALSE, SET TRUE  -- before 16: without WITH",
+        f"GRANT {SYSTEM} TO {OWNER}{options}",
+        *(f"GRANT {role} TO CURRENT_USER" for role in ROLES),
         f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'",
         f"\\connect {name}",
         *(statement.replace("{database}", name) for statement in DATABASE_SQL),
         *(f"\\password {role}" for role in ROLES),
     ]
-    return "\n".join(text if text.startswith("\\") else _ended(text) for text in statements)
-
-
-def _ended(statement: str) -> str:
-    """Return the statement with its semicolon before a comment."""
-    text, dashes, comment = statement.partition("  -- ")
-    return f"{text};{dashes}{comment}"
+    return "\n".join(text if text.startswith(("\\", "--")) else f"{text};" for text in statements)
 
 
 def urls(

@@ -209,12 +209,16 @@ def test_without_one_the_embedded_server_is_there_meanwhile(tmp_path: Path) -> N
 
 
 @pytest.mark.enable_socket
-def test_a_port_in_use_is_told_before_anything_starts() -> None:
+def test_a_port_in_use_is_told_before_anything_starts(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         with pytest.raises(PortTakenError, match=f"port {port}") as caught:
             check_port(port)
-    assert f"--port {port + 1}" in caught.value.remedy
+        assert f"./theriac up --port {port + 1}" in caught.value.remedy
+        assert cli.main(["demo", "--port", str(port)]) == 1
+    assert f"./theriac demo --port {port + 1}\n" in capsys.readouterr().err
     check_port(port)
 
 

@@ -4,10 +4,12 @@ import re
 import shutil
 import subprocess
 import sys
+from io import StringIO
 from pathlib import Path
 
 import pytest
 
+from ops.demo.stage import console_on
 from ops.environment import ROOT
 from tests.vectors_at import shared_vectors
 
@@ -66,6 +68,12 @@ def test_others_files_are_taken_in_or_refused_with_a_reason(tmp_path: Path) -> N
     assert files == sum(each.is_file() for each in tmp_path.rglob("*"))
     assert taken_in + refused == files
     assert taken_in > 10  # EPCIS documents, two Synthea bundles, the 837Ps that hold
+
+
+def test_no_sentence_is_broken_before_the_terminal_does() -> None:
+    said, sentence = StringIO(), "word " * 60 + "end"
+    console_on(said).print(sentence)
+    assert said.getvalue() == sentence + "\n"
 
 
 def test_a_folder_that_holds_nothing_is_refused_before_anything_starts(tmp_path: Path) -> None:

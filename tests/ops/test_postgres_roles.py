@@ -23,7 +23,14 @@ from ops.postgres import (
     urls,
 )
 from ops.postgres.binaries import Binaries, read_version, system_folders
-from ops.postgres.roles import ROLES, SetupError, role_passwords, setup_sql, url_with
+from ops.postgres.roles import (
+    ROLES,
+    SetupError,
+    role_passwords,
+    server_major,
+    setup_sql,
+    url_with,
+)
 from ops.setup_db import KEPT, setup_db
 
 NAME = 'odd "name" %s/'
@@ -252,12 +259,39 @@ def test_setup_db_prints_the_urls_that_then_work(
     ensure_roles(running.admin_url(), role_passwords(running.admin_url()))
 
 
-def test_setup_db_can_print_the_statements_instead(capsys: pytest.CaptureFixture[str]) -> None:
-    assert setup_db("postgresql://unused", database='a"b', only_print=True) == 0
+def test_setup_db_can_print_the_statements_that_fit_the_server_instead(
+    running: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert setup_db(running.admin_url(), database='a"b', only_print=True) == 0
     printed = capsys.readouterr().out
-    assert printed == setup_sql('a"b') + "\n"
+    assert printed == setup_sql('a"b', major=18) + "\n"
+    assert printed.startswith("-- For PostgreSQL 16 and later: the server is 18. In psql.\n")
     assert 'ALTER DATABASE "a""b" OWNER TO theriac_owner;' in printed
+    assert "GRANT theriac_system TO theriac_owner WITH INHERIT FALSE, SET TRUE;" in printed
     assert "{database}" not in printed
+    older = setup_sql('a"b', major=15)
+    assert older.startswith("-- For PostgreSQL 15; run them as a superuser: the server is 15.")
+    assert "\nGRANT theriac_system TO theriac_owner;\n" in older
+    assert "INHERIT FALSE" not in older
+
+
+def test_printed_statements_make_what_setup_db_makes(
+    hosted: str,
+) -> None:
+    printed = setup_sql("by_hand", major=server_major(hosted))
+    first, last = printed.split('\\connect "by_hand"\n')
+    with psycopg.connect(hosted, autocommit=True) as connection:
+        for statement in first.splitlines():
+            connection.execute(statement.encode())
+    with psycopg.connect(hosted, dbname="by_hand", autocommit=True) as connection:
+        for statement in last.splitlines():
+            if not statement.startswith("\\password"):
+                connection.execute(statement.encode())
+        found = connection.execute(
+            "SELECT datdba::regrole::text, (SELECT nspowner::regrole::text FROM pg_namespace"
+            " WHERE nspname = 'system_fn') FROM pg_database WHERE datname = 'by_hand'"
+        ).fetchone()
+    assert found == ("theriac_owner", "theriac_system")
 
 
 def test_role_passwords_differ_and_never_change() -> None:

@@ -24,4 +24,9 @@ class Command(BaseCommand):
             size = log_export(folder)
         except ProblemError as problem:
             raise CommandError(f"{problem.title}: {problem.detail}") from problem
+        except OSError as error:
+            raise CommandError(
+                f"cannot write into {folder}: {error.strerror}; name a folder that this account"
+                " can make or write in, on a disk with room"
+            ) from error
         self.stdout.write(f"{size} leaves, checkpoint and vkey in {folder}")
