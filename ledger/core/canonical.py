@@ -7,6 +7,7 @@ integers have one spelling, and everyone who re-serialises a value gets the byte
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import TypeAlias
 
 import orjson
@@ -85,14 +86,21 @@ def _check(value: object, depth: int) -> None:
         _check_depth(depth)
         for name, member in value.items():
             _check_name(name)
-            _check_inside(member, depth, f".{name}")
+            if not _is_plain(member):
+                _check_inside(member, depth, f".{name}")
     elif type(value) in (list, tuple):
         _check_depth(depth)
         assert isinstance(value, (list, tuple))
         for index, member in enumerate(value):
-            _check_inside(member, depth, f"[{index}]")
+            if not _is_plain(member):
+                _check_inside(member, depth, f"[{index}]")
     else:
         raise _FaultError(_outside(value))
+
+
+def _is_plain(value: object) -> bool:
+    """Whether this is a text in ASCII: most members are, and need no further look."""
+    return type(value) is str and value.isascii() and "\0" not in value
 
 
 def _check_inside(member: object, depth: int, step: str) -> None:
@@ -109,9 +117,14 @@ def _check_depth(depth: int) -> None:
 
 
 def _check_name(name: object) -> None:
-    if not isinstance(name, str) or _NAME.fullmatch(name) is None:
+    if not isinstance(name, str) or not _is_name(name):
         shown = ascii(name)[:_SHOWN_LENGTH_MAX]
         raise _FaultError(f"the name {shown} is not a letter and up to 62 of A-Z a-z 0-9 _ . : -")
+
+
+@lru_cache(maxsize=4096)  # the names of formats come again and again
+def _is_name(name: str) -> bool:
+    return _NAME.fullmatch(name) is not None
 
 
 def _check_text(text: str) -> None:

@@ -8,11 +8,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from uuid import UUID
 
 from foundation.core.problem import BadInputError
 from ledger.core.canonical import CanonicalError, Json, canonical_bytes, parse_canonical
 from ledger.core.members import ORIGIN, Members, format_time, parse_time
+from ledger.core.merkle import HASH_SIZE_BYTES
 
 __all__ = [
     "ENTRY_SIZE_BYTES_MAX",
@@ -97,8 +99,25 @@ def build_entry(
     except CanonicalError as error:
         raise EntryError(f"the entry is not canonical JSON: {error}") from error
     _check_size(data)
-    _read(value)
+    # What is typed is spelled right; the rest is read as a stranger's would be, for its error.
+    if not (
+        _is_kind(draft.kind)
+        and _is_origin(log)
+        and len(key_id) == HASH_SIZE_BYTES
+        and all(len(commitment) == HASH_SIZE_BYTES for commitment in draft.commitments)
+    ):
+        _read(value)
     return data
+
+
+@lru_cache(maxsize=256)
+def _is_kind(text: str) -> bool:
+    return KIND.fullmatch(text) is not None
+
+
+@lru_cache(maxsize=256)
+def _is_origin(text: str) -> bool:
+    return ORIGIN.fullmatch(text) is not None
 
 
 def parse_entry(data: bytes) -> Entry:

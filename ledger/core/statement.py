@@ -6,6 +6,7 @@ chain their statements: ``first`` counts the entries before, ``prev`` is the has
 before; a gap or a fork shows.
 """
 
+from base64 import b64encode
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -14,7 +15,7 @@ from uuid import UUID
 from foundation.core.problem import BadInputError
 from ledger.core.canonical import CanonicalError, Json, canonical_bytes, parse_canonical
 from ledger.core.ed25519 import SIGNATURE_SIZE_BYTES
-from ledger.core.members import ORIGIN, Members, format_base64, format_time
+from ledger.core.members import ORIGIN, Members, format_time
 
 LABEL = b"theriac/submission/v1\n"
 # What ``prev`` says where there is no statement before.
@@ -101,11 +102,18 @@ def statement_hash(statement_bytes: bytes) -> bytes:
 
 def build_header(*, statement_bytes: bytes, signature: bytes) -> bytes:
     """Return the header leaf of a submission; raise ``StatementError`` for bad parts."""
-    value = _canonical_value(statement_bytes)
-    _read(value, "statement")
+    parse_statement(statement_bytes)
     if len(signature) != SIGNATURE_SIZE_BYTES:
         raise StatementError(f"a signature of {len(signature)} bytes, not 64")
-    return canonical_bytes({"sig": format_base64(signature), "stmt": value})
+    return join_header(statement_bytes=statement_bytes, signature=signature)
+
+
+def join_header(*, statement_bytes: bytes, signature: bytes) -> bytes:
+    """Return the header leaf of parts that are known to be good.
+
+    Canonical JSON inside canonical JSON is its bytes, so nothing is parsed.
+    """
+    return b'{"sig":"%b","stmt":%b}' % (b64encode(signature), statement_bytes)
 
 
 def parse_header(data: bytes) -> Header:

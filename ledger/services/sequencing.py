@@ -10,16 +10,18 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import NamedTuple
 
 from django.db import connections
 
+from foundation.bulk import bulk_cursor
 from foundation.core.actor import SYSTEM
 from foundation.key_providers import key_provider
 from foundation.tenancy import SYSTEM_ALIAS, acting_as
 from ledger.core.checkpoint import format_checkpoint
 from ledger.core.merkle import CHAIN_START, CompactRange, covering_subtrees, leaf_hash, tree_root
 from ledger.core.note import format_note, format_signature_line, parse_vkey
-from ledger.core.statement import build_header
+from ledger.core.statement import join_header, statement_hash
 from ledger.errors import FrozenError
 from ledger.models import LogFreeze
 from ledger.selectors import (
@@ -54,6 +56,15 @@ class TreeState:
     tree: CompactRange
     chain_hash: bytes
     tails: tuple[tuple[bytes, ...], ...]
+
+
+class Waiting(NamedTuple):
+    """A submission that waits for its place, as stored."""
+
+    pk: int
+    statement: bytes
+    statement_hash: bytes
+    signature: bytes
 
 
 class Sequencer:
@@ -109,13 +120,13 @@ class Sequencer:
         _copy_leaves(self.log, state.tree.size, leaves, links)
         tree = state.tree.extend(leaf.digest for leaf in leaves)
         tails = _write_tiles(self.log, state, [leaf.digest for leaf in leaves])
-        _check_written(self.log, state.tree, tree)
+        _check_written(self.log, state.tree.size, leaves)
         governance_project(self.log, first_index=state.tree.size, leaves=leaves)
         _publish(self.log, head=head, tree=tree, chain=chain, now=now)
         with connections[SYSTEM_ALIAS].cursor() as cursor:
             cursor.execute(
                 "DELETE FROM ledger_pending WHERE submission_id = ANY(%s)",
-                [[pk for pk, _, _ in submissions]],
+                [[submission.pk for submission in submissions]],
             )
         self._state = TreeState(tree, chain, tails)
         return len(leaves)
@@ -145,37 +156,40 @@ class Sequencer:
             )
 
 
-def _waiting(log: LogInfo) -> list[tuple[int, bytes, bytes]]:
-    """Return (pk, statement, signature) of what waits, in the order in which it was accepted.
+def _waiting(log: LogInfo) -> list[Waiting]:
+    """Return what waits, in the order in which it was accepted.
 
     Numbers are given under the lock that ``submission_append`` and revocations share, so whatever
     was accepted under a key stands before the revocation of that key, and a key's statements
     stand in the order of their chain, whatever they say.
     """
-    with connections[SYSTEM_ALIAS].cursor() as cursor:
+    with bulk_cursor(SYSTEM_ALIAS) as cursor:
         cursor.execute(
-            "SELECT s.id, s.statement, s.signature FROM ledger_pending AS p"
+            "SELECT s.id, s.statement, s.statement_hash, s.signature FROM ledger_pending AS p"
             " JOIN ledger_submission AS s ON s.id = p.submission_id"
             " WHERE p.log_id = %s ORDER BY s.id",
             [log.id],
         )
-        return [(pk, bytes(stmt), bytes(sig)) for pk, stmt, sig in cursor.fetchall()]
+        return [Waiting(*row) for row in cursor]
 
 
-def _read_back(submissions: Sequence[tuple[int, bytes, bytes]]) -> list[NewLeaf]:
+def _read_back(submissions: Sequence[Waiting]) -> list[NewLeaf]:
     """Return the leaves of these submissions from their stored bytes, each hashed again."""
     entries: dict[int, list[tuple[int, bytes, bytes]]] = {}
-    with connections[SYSTEM_ALIAS].cursor() as cursor:
+    with bulk_cursor(SYSTEM_ALIAS) as cursor:
         cursor.execute(
             "SELECT submission_id, position, entry_id, content FROM ledger_entry"
             " WHERE submission_id = ANY(%s) ORDER BY submission_id, position",
-            [[pk for pk, _, _ in submissions]],
+            [[submission.pk for submission in submissions]],
         )
-        for pk, position, entry_id, content in cursor.fetchall():
-            entries.setdefault(pk, []).append((position, bytes(entry_id), bytes(content)))
+        for pk, position, entry_id, content in cursor:
+            entries.setdefault(pk, []).append((position, entry_id, content))
     leaves = []
-    for pk, statement, signature in submissions:
-        header = build_header(statement_bytes=statement, signature=signature)
+    for submission in submissions:
+        pk = submission.pk
+        if statement_hash(submission.statement) != submission.statement_hash:
+            raise FrozenError(f"submission {pk}: the stored statement was changed")
+        header = join_header(statement_bytes=submission.statement, signature=submission.signature)
         leaves.append(NewLeaf(submission_pk=pk, position=0, digest=leaf_hash(header), data=header))
         for expected, (position, entry_id, content) in enumerate(entries.get(pk, []), start=1):
             digest = leaf_hash(content)
@@ -233,17 +247,17 @@ def _write_tiles(
     return tuple(tails)
 
 
-def _check_written(log: LogInfo, before: CompactRange, after: CompactRange) -> None:
+def _check_written(log: LogInfo, first: int, leaves: Sequence[NewLeaf]) -> None:
     """Read the new leaves' hashes back from the table: what is signed is what is stored."""
-    with connections[SYSTEM_ALIAS].cursor() as cursor:
+    with bulk_cursor(SYSTEM_ALIAS) as cursor:
         cursor.execute(
             "SELECT leaf_hash FROM ledger_leaf WHERE log_id = %s AND log_index >= %s"
             " ORDER BY log_index",
-            [log.id, before.size],
+            [log.id, first],
         )
-        stored = [bytes(digest) for (digest,) in cursor.fetchall()]
-    if before.extend(stored) != after:
-        raise FrozenError(f"the leaves from {before.size} on are not what was written")
+        stored = [digest for (digest,) in cursor]
+    if stored != [leaf.digest for leaf in leaves]:
+        raise FrozenError(f"the leaves from {first} on are not what was written")
 
 
 def _publish(

@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 from django.conf import settings
 from django.db import IntegrityError, connections, transaction
 
+from foundation.bulk import ByteaArray, TextArray, UuidArray, bulk_cursor
 from foundation.core.actor import Actor
 from foundation.core.values import Json
 from foundation.key_providers import key_provider
@@ -188,58 +189,52 @@ def submission_store(*, log: LogInfo, signed: Signed, now: dt.datetime) -> Recei
     return Receipt(promise=promise, signature=signature, entry_ids=tuple(signed.entry_ids))
 
 
-_INSERT_SUBMISSION = """
-    INSERT INTO ledger_submission (log_id, organisation_id, submission_id, key_id, count, first,
-        statement, statement_hash, signature, received_at, deadline_at, receipt_signature)
-    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) RETURNING id
-"""
-_INSERT_PENDING = """
-    INSERT INTO ledger_pending (submission_id, log_id, organisation_id, governs)
-    VALUES (%s, %s, %s, %s)
-"""
-# One statement for any number of entries: COPY FROM is refused under row-level security.
-_INSERT_ENTRIES = """
+# One round trip. COPY FROM is refused under row-level security, so entries come as arrays.
+_INSERT = """
+    WITH submission AS (
+        INSERT INTO ledger_submission (log_id, organisation_id, submission_id, key_id, count,
+            first, statement, statement_hash, signature, received_at, deadline_at,
+            receipt_signature)
+        VALUES (%(log)s, %(organisation)s, %(submission)s, %(key)s, %(count)s, %(first)s,
+            %(statement)s, %(statement_hash)s, %(signature)s, %(received_at)s, %(deadline_at)s,
+            %(receipt_signature)s)
+        RETURNING id
+    ), queued AS (
+        INSERT INTO ledger_pending (submission_id, log_id, organisation_id, governs)
+        SELECT id, %(log)s, %(organisation)s, %(governs)s FROM submission
+    )
     INSERT INTO ledger_entry (entry_id, submission_id, position, organisation_id, uuid, kind,
         content)
-    SELECT entry_id, %s, position, %s, uuid, kind, content
-    FROM unnest(%s::bytea[], %s::uuid[], %s::text[], %s::bytea[])
+    SELECT entry_id, submission.id, position, %(organisation)s, uuid, kind, content
+    FROM submission, unnest(%(entry_ids)s, %(uuids)s, %(kinds)s, %(contents)s)
         WITH ORDINALITY AS row (entry_id, uuid, kind, content, position)
 """
 
 
 def _insert(log: LogInfo, signed: Signed, promise: Promise, signature: bytes) -> None:
     stated = signed.parsed
-    governs = any(draft.kind.startswith(GOVERNING) for draft in signed.drafts)
-    with connections[current_alias()].cursor() as cursor:
+    with bulk_cursor(current_alias()) as cursor:
         cursor.execute(
-            _INSERT_SUBMISSION,
-            [
-                log.id,
-                stated.organisation_id,
-                stated.id,
-                stated.key_id.hex(),
-                stated.n,
-                None if stated.chain is None else stated.chain.first,
-                signed.statement,
-                promise.statement_hash,
-                signed.signature,
-                truncated(promise.time),
-                truncated(promise.deadline),
-                signature,
-            ],
-        )
-        pk = cursor.fetchone()[0]
-        cursor.execute(_INSERT_PENDING, [pk, log.id, stated.organisation_id, governs])
-        cursor.execute(
-            _INSERT_ENTRIES,
-            [
-                pk,
-                stated.organisation_id,
-                list(signed.entry_ids),
-                [draft.id for draft in signed.drafts],
-                [draft.kind for draft in signed.drafts],
-                list(signed.entries),
-            ],
+            _INSERT,
+            {
+                "log": log.id,
+                "organisation": stated.organisation_id,
+                "submission": stated.id,
+                "key": stated.key_id.hex(),
+                "count": stated.n,
+                "first": None if stated.chain is None else stated.chain.first,
+                "statement": signed.statement,
+                "statement_hash": promise.statement_hash,
+                "signature": signed.signature,
+                "received_at": truncated(promise.time),
+                "deadline_at": truncated(promise.deadline),
+                "receipt_signature": signature,
+                "governs": any(draft.kind.startswith(GOVERNING) for draft in signed.drafts),
+                "entry_ids": ByteaArray(signed.entry_ids),
+                "uuids": UuidArray(draft.id for draft in signed.drafts),
+                "kinds": TextArray(draft.kind for draft in signed.drafts),
+                "contents": ByteaArray(signed.entries),
+            },
         )
 
 
