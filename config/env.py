@@ -9,6 +9,8 @@ from typing import Any
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.errors import ProgrammingError
 
+from ledger.core.policy import Policy, PolicyError, parse_policy, witness_addresses
+
 
 class SettingError(ValueError):
     """A setting has a value that cannot be used; the message names it, never its secret."""
@@ -53,6 +55,26 @@ def env_networks(name: str, default: str = "") -> list[IPv4Network | IPv6Network
         return [ip_network(text) for text in texts]
     except ValueError as error:
         raise SettingError(f"{name} must hold networks such as 10.0.0.0/8") from error
+
+
+def env_policy(name: str) -> Policy:
+    """Return the witness policy in the file that the variable names; unset, one without quorum.
+
+    Raise ``SettingError`` for a file that is none, and where the quorum could never be reached.
+    """
+    path = env_str(name)
+    if not path:
+        return Policy()
+    if not Path(path).is_absolute():
+        raise SettingError(f"{name} must be an absolute path: programs start in several folders")
+    try:
+        policy = parse_policy(Path(path).read_bytes())
+        witness_addresses(policy)
+    except OSError as error:
+        raise SettingError(f"{name} names a file that cannot be read") from error
+    except PolicyError as error:
+        raise SettingError(f"{name}: {error}") from error
+    return policy
 
 
 def env_secret(name: str) -> str:

@@ -16,6 +16,7 @@ from config.env import (
     env_int,
     env_list,
     env_networks,
+    env_policy,
     env_secret,
     env_str,
     kept_secret,
@@ -73,6 +74,9 @@ if not FHIR_BASE_URL.endswith("/"):
 WITNESS_NAME = env_str("THERIAC_WITNESS_NAME", f"{CHANNEL_DOMAIN}/witness")
 if ORIGIN.fullmatch(WITNESS_NAME) is None:
     raise SettingError("THERIAC_WITNESS_NAME is printable ASCII without space and plus")
+# Which witnesses must cosign this deployment's own log before a head is published.
+WITNESS_POLICY = env_policy("THERIAC_WITNESS_POLICY")
+WITNESS_TIMEOUT_S = env_int("THERIAC_WITNESS_TIMEOUT_S", 2, at_least=1)
 RECEIPT_DEADLINE_S = env_int("THERIAC_RECEIPT_DEADLINE_S", 60, at_least=1)
 SEQUENCER_FLUSH_MS = env_int("THERIAC_SEQUENCER_FLUSH_MS", 50, at_least=1)
 BODY_SIZE_BYTES_MAX = env_int("THERIAC_BODY_SIZE_BYTES_MAX", 8 * 1024 * 1024, at_least=1024)

@@ -23,6 +23,7 @@ ALLOWED_FIELDS = (
     "queue",
     "size",
     "status",
+    "witness",
     "worker",
 )
 

@@ -73,7 +73,7 @@ class QueueFullError(UnavailableError):
 
 
 class FrozenError(UnavailableError):
-    """The log is frozen: stored bytes differ from their hash. Nothing is taken."""
+    """The log is frozen: stored bytes differ, or it was rolled back. Nothing is taken."""
 
     slug = "log-frozen"
     title = "The ledger is frozen"
@@ -84,6 +84,13 @@ class NotSequencedError(UnavailableError):
 
     slug = "not-sequenced"
     title = "The entry is not in a published checkpoint yet"
+
+
+class ProvisionalError(NotSequencedError):
+    """The log signed a head with the entry in it; the witnesses' quorum did not cosign it yet."""
+
+    slug = "provisional"
+    title = "The checkpoint with the entry is provisional"
 
 
 class UnknownEntryError(NotFoundError):

@@ -4,6 +4,7 @@ import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from django.conf import settings
 from django.db import DatabaseError
 from django.db.models import Count, Min, Q
 from django.utils import timezone
@@ -13,7 +14,8 @@ from foundation.health import readiness_check
 from foundation.metrics import Gauge, metrics_source
 from foundation.tenancy import acting_as
 from ledger.errors import NoLogError
-from ledger.models import LogFreeze, Pending, WitnessConflict
+from ledger.models import Checkpoint, LogFreeze, Pending, WitnessConflict
+from ledger.published import checkpoint_published
 from ledger.selectors import checkpoint_latest, current_log
 
 
@@ -28,7 +30,9 @@ def sequencer_trouble(*, now: dt.datetime) -> str:
     try:
         with acting_as(SYSTEM):
             if LogFreeze.objects.exists():
-                return "the log is frozen: stored bytes differ from their hash"
+                return (
+                    "the log is frozen: stored bytes differ from their hash, or it was rolled back"
+                )
             if Pending.objects.filter(submission__deadline_at__lt=now).exists():
                 return "submissions wait beyond the deadline of their receipts"
     except DatabaseError:
@@ -57,6 +61,33 @@ def checkpoint_trouble(*, now: dt.datetime) -> str:
     return f"the last one is {state.head_age_s:.0f} s old, and submissions wait"
 
 
+@readiness_check("witnesses")
+def witnesses() -> str:
+    """Return what keeps signed heads from being published: their quorum is late."""
+    return witnesses_trouble(now=timezone.now())  # noqa: TID251 - the probe reads the clock
+
+
+def witnesses_trouble(*, now: dt.datetime) -> str:
+    """Return since when no head was published though some were signed; empty where all is well.
+
+    Half of the time that receipts promise is the sign, as with the sequencer.
+    """
+    try:
+        with acting_as(SYSTEM):
+            log = current_log()
+            head = checkpoint_published(log)
+            beyond = Checkpoint.objects.filter(log_id=log.id, size__gt=head.size if head else 0)
+            since = beyond.order_by("size").values_list("signed_at", flat=True).first()
+    except NoLogError:
+        return ""
+    except DatabaseError:
+        return "cannot be asked"
+    waited_s = 0.0 if since is None else (now - since).total_seconds()
+    if waited_s * 2 < settings.RECEIPT_DEADLINE_S:
+        return ""
+    return f"no quorum of witnesses for {waited_s:.0f} s: newer heads are provisional"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogState:
     """How far the sequencer is. Ages are in seconds; nothing waits: 0."""
@@ -68,6 +99,7 @@ class LogState:
     overdue: int
     deadline_s: float
     frozen: bool
+    published: int
 
 
 def log_state(*, now: dt.datetime) -> LogState | None:
@@ -85,6 +117,7 @@ def log_state(*, now: dt.datetime) -> LogState | None:
             overdue=Count("submission_id", filter=Q(submission__deadline_at__lt=now)),
         )
         frozen = LogFreeze.objects.exists()
+        published = checkpoint_published(log)
     since = found["since"] or now
     return LogState(
         size=head.size if head else 0,
@@ -94,6 +127,7 @@ def log_state(*, now: dt.datetime) -> LogState | None:
         overdue=found["overdue"],
         deadline_s=((found["deadline"] or now) - since).total_seconds() or 1.0,
         frozen=frozen,
+        published=published.size if published else 0,
     )
 
 
@@ -103,7 +137,8 @@ GAUGES = {
     "waiting": ("theriac_receipts_waiting", "Promised submissions not yet in a checkpoint."),
     "waiting_s": ("theriac_sequencer_lag_seconds", "How long the oldest of them waits."),
     "overdue": ("theriac_receipts_overdue", "Promises past their time: each is provable."),
-    "frozen": ("theriac_log_frozen", "1 where stored bytes differ from their hash."),
+    "frozen": ("theriac_log_frozen", "1 where nothing is signed any more."),
+    "published": ("theriac_log_published", "Leaves in the newest head with its quorum."),
 }
 
 

@@ -160,6 +160,30 @@ class Checkpoint(models.Model):
         return str(self.size)
 
 
+class Cosignature(models.Model):
+    """What a witness said of a head: that it extends all that the witness saw of this log."""
+
+    ledger_role: ClassVar[LedgerRole] = LedgerRole.PART
+
+    log = models.ForeignKey(Log, models.PROTECT, db_index=False)
+    size = models.PositiveBigIntegerField()
+    vkey = models.CharField(max_length=400)  # the witness'
+    line = models.TextField()  # the signature line, as published
+    timestamp_s = models.PositiveBigIntegerField()  # POSIX seconds, as cosigned
+    received_at = models.DateTimeField()
+
+    class Meta:
+        """A witness cosigns a head once; that it does so again later is not kept."""
+
+        constraints = [
+            models.UniqueConstraint(fields=["log", "size", "vkey"], name="cosignature_once")
+        ]
+
+    def __str__(self) -> str:
+        """Return the size and who cosigned it."""
+        return f"{self.size} {self.vkey}"
+
+
 class Tile(models.Model):
     """256 hashes of one level, complete; rebuilt from the leaves at any time."""
 
@@ -275,7 +299,7 @@ class ServerKey(models.Model):
 
 
 class LogFreeze(models.Model):
-    """The sequencer found stored bytes that differ from their hash: nothing is signed any more."""
+    """Stored bytes differ from their hash, or the log was rolled back: nothing is signed."""
 
     ledger_role: ClassVar[LedgerRole] = LedgerRole.OPERATIONAL
 

@@ -9,17 +9,21 @@ from foundation.core.actor import PUBLIC
 from foundation.graphql.types import Hash, Page, page_of, paged, wanted
 from foundation.tenancy import acting_as
 from ledger.core.members import format_base64
-from ledger.selectors import Head, KeyInfo, checkpoint_latest, current_log, key_page
+from ledger.published import checkpoint_published, checkpoint_signed
+from ledger.selectors import Head, KeyInfo, current_log, key_page
 from ledger.services.proofs import EntryProof, entry_proof
 
 
 class Checkpoint(graphene.ObjectType):
-    """A signed head of the log; ``note`` is C2SP's checkpoint as published."""
+    """A signed head of the log; ``note`` is C2SP's checkpoint, with the cosignatures it has."""
 
     size = graphene.BigInt(required=True, description="leaves in the tree")
     root_hash = graphene.Field(Hash, required=True)
     note = graphene.String(required=True)
     signed_at = graphene.DateTime(required=True)
+    provisional = graphene.Boolean(
+        required=True, description="the quorum of witnesses has not cosigned it: no proof yet"
+    )
 
 
 class SigningKey(graphene.ObjectType):
@@ -39,7 +43,7 @@ class SigningKey(graphene.ObjectType):
 
 
 class InclusionProof(graphene.ObjectType):
-    """An entry, and the path from it to the root of the newest checkpoint.
+    """An entry, and the path from it to the root of the published checkpoint.
 
     ``url`` is the address of the one-file proof, which the standalone verifier checks offline.
     """
@@ -82,7 +86,11 @@ class Query(graphene.ObjectType):
     """What anybody may ask of the log."""
 
     checkpoint = graphene.Field(
-        Checkpoint, description="The newest checkpoint; null before the first."
+        Checkpoint, description="The newest published checkpoint; null before the first."
+    )
+    signed_checkpoint = graphene.Field(
+        Checkpoint,
+        description="The newest signed head, provisional where witnesses are behind.",
     )
     keys = paged(
         SigningKey,
@@ -98,9 +106,15 @@ class Query(graphene.ObjectType):
 
     @staticmethod
     def resolve_checkpoint(_root: None, _info: Any) -> Head | None:
-        """Return the newest head."""
+        """Return the newest published head."""
         with acting_as(PUBLIC):
-            return checkpoint_latest(current_log())
+            return checkpoint_published(current_log())
+
+    @staticmethod
+    def resolve_signed_checkpoint(_root: None, _info: Any) -> Head | None:
+        """Return the newest signed head."""
+        with acting_as(PUBLIC):
+            return checkpoint_signed(current_log())
 
     @staticmethod
     def resolve_keys(

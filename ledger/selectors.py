@@ -39,13 +39,17 @@ class LogInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
-    """A signed head of the log; ``note`` is the C2SP checkpoint as published."""
+    """A signed head of the log; ``note`` is the C2SP checkpoint, with cosignatures if published.
+
+    ``provisional``: the witnesses' quorum has not cosigned it, nor any larger head.
+    """
 
     size: int
     root_hash: bytes
     chain_hash: bytes
     note: str
     signed_at: dt.datetime
+    provisional: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,16 +145,16 @@ def receipt_key_name(origin: str) -> str:
 
 
 def checkpoint_latest(log: LogInfo) -> Head | None:
-    """Return the newest published head, or ``None`` before the first."""
+    """Return the newest signed head, published or not, or ``None`` before the first."""
     row = Checkpoint.objects.filter(log_id=log.id).order_by("-size").first()
     return None if row is None else _head(row)
 
 
 def checkpoint_at(log: LogInfo, size: int) -> Head:
-    """Return the published head of exactly ``size``; raise ``NotFoundError``."""
+    """Return the signed head of exactly ``size``; raise ``NotFoundError``."""
     row = Checkpoint.objects.filter(log_id=log.id, size=size).first()
     if row is None:
-        raise NotFoundError("no checkpoint of that size was published")
+        raise NotFoundError("no checkpoint of that size was signed")
     return _head(row)
 
 

@@ -59,7 +59,9 @@ def without_database(environment: Mapping[str, str]) -> dict[str, str]:
     """Return the environment without what names a database: for ``demo`` and ``test``."""
     files = tuple(f"{name}_FILE" for name in DATABASE_VARIABLES)
     broker = ("BROKER_URL", "BROKER_URL_FILE")
-    dropped = {*DATABASE_VARIABLES, *files, *broker, "THERIAC_KEY_PROVIDER"}
+    # Witnesses know another log than that of a demo or a test: nothing would be published.
+    others = ("THERIAC_KEY_PROVIDER", "THERIAC_WITNESS_POLICY")
+    dropped = {*DATABASE_VARIABLES, *files, *broker, *others}
     return {name: value for name, value in environment.items() if name not in dropped}
 
 

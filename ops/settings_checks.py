@@ -61,7 +61,7 @@ def _loading(environment: Mapping[str, str]) -> Finding:
 
 
 def _kept(environment: Mapping[str, str]) -> list[str]:
-    names = ("THERIAC_KEY_PROVIDER", "BROKER_URL", "BROKER_URL_FILE")
+    names = ("THERIAC_KEY_PROVIDER", "THERIAC_WITNESS_POLICY", "BROKER_URL", "BROKER_URL_FILE")
     return [name for name in names if name in environment]
 
 

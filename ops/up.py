@@ -35,7 +35,7 @@ def up(*, port: int) -> int:
         _migrate(environment, own=has_own_database(os.environ))
         _say(f"http://{HOST}:{port}/  (Ctrl-C stops)")
         environment["PROMETHEUS_MULTIPROC_DIR"] = str(_counters(home, port))
-        running = programs(port) + workers(environment)
+        running = programs(port) + askers(environment) + workers(environment)
         Supervisor(programs=running, environment=environment, folder=ROOT, say=_say).run()
     _say("stopped")
     return 0
@@ -58,6 +58,14 @@ def programs(port: int) -> list[Program]:
         Program(name="sequencer", command=tethered([python, MANAGE, "sequencer"])),
         Program(name="relay", command=tethered([python, MANAGE, "relay"])),
     ]
+
+
+def askers(environment: Mapping[str, str]) -> list[Program]:
+    """Return the program that has the log witnessed; none without a policy."""
+    if not environment.get("THERIAC_WITNESS_POLICY"):
+        return []
+    ask = [sys.executable, MANAGE, "witness", "ask"]
+    return [Program(name="witness", command=tethered(ask))]
 
 
 def workers(environment: Mapping[str, str]) -> list[Program]:

@@ -29,7 +29,10 @@ WITHOUT_ROW_SECURITY = {
 # Personal by what it opens; nobody may delete it at all.
 OF_NO_PERSON = {"vault_keyring"}
 # The log itself: insert-only like facts, but entries need no entry.
-THE_LOG = {"ledger_submission", "ledger_entry", "ledger_leaf", "ledger_checkpoint"}
+THE_LOG = {
+    *("ledger_submission", "ledger_entry", "ledger_leaf", "ledger_checkpoint"),
+    "ledger_cosignature",
+}
 
 
 def our_models() -> list[type[models.Model]]:

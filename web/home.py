@@ -7,7 +7,8 @@ from django.views.decorators.http import require_safe
 from foundation.core.actor import PUBLIC
 from foundation.tenancy import acting_as
 from ledger.errors import NoLogError
-from ledger.selectors import checkpoint_latest, current_log, member_list
+from ledger.published import checkpoint_published
+from ledger.selectors import current_log, member_list
 
 
 @require_safe
@@ -18,7 +19,7 @@ def home(request: HttpRequest) -> HttpResponse:
             log = current_log()
         except NoLogError:
             return render(request, "web/home.html", {})
-        head = checkpoint_latest(log)
+        head = checkpoint_published(log)
         context = {
             "log": log,
             "head": head,

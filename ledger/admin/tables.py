@@ -3,14 +3,41 @@
 import json
 
 from django.contrib import admin
-from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db.models import OuterRef, Q, QuerySet, Subquery, Value
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from ledger.admin.reading import ReadOnlyAdmin, code, index_of, named, pretty, uuid_of
-from ledger.models import Checkpoint, Leaf, Log, LogFreeze, Member, SigningKey, Submission
+from ledger.errors import NoLogError
+from ledger.models import (
+    Checkpoint,
+    Cosignature,
+    Leaf,
+    Log,
+    LogFreeze,
+    Member,
+    SigningKey,
+    Submission,
+)
+from ledger.published import checkpoint_published
+from ledger.selectors import current_log
+
+
+def published_size() -> int:
+    """Return up to which size the log is published: 0 before its genesis and its first quorum."""
+    try:
+        head = checkpoint_published(current_log())
+    except NoLogError:
+        return 0
+    return 0 if head is None else head.size
+
+
+def cosignature_lines(head: Checkpoint) -> str:
+    """Return the lines of everybody who cosigned the head."""
+    rows = Cosignature.objects.filter(log_id=head.log_id, size=head.size).order_by("id")
+    return "".join(f"{line}\n" for line in rows.values_list("line", flat=True))
 
 
 @admin.register(Log)
@@ -33,8 +60,8 @@ class LogAdmin(ReadOnlyAdmin):
 class CheckpointAdmin(ReadOnlyAdmin):
     """Signed heads, the newest first."""
 
-    list_display = ("size", "root", "signed_at")
-    fields = ("size", "prev_size", "root", "chain", "signed_at", "signed_note")
+    list_display = ("size", "state", "root", "signed_at")
+    fields = ("size", "state", "prev_size", "root", "chain", "signed_at", "signed_note")
     ordering = ("-size",)
     search_fields = ("size",)
     search_help_text = "The size of a head, in leaves"
@@ -42,6 +69,16 @@ class CheckpointAdmin(ReadOnlyAdmin):
     def meant(self, term: str) -> Q:
         """Return the condition for the head of a size."""
         return Q(size=index_of(term))
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Checkpoint]:
+        """Return the heads, each with the size up to which they are published."""
+        rows: QuerySet[Checkpoint] = super().get_queryset(request)
+        return rows.annotate(published=Value(published_size()))
+
+    @admin.display(description="state")
+    def state(self, head: Checkpoint) -> str:
+        """Return whether the quorum of witnesses stands behind the head."""
+        return "published" if head.size <= getattr(head, "published", 0) else "provisional"
 
     @admin.display(description="root")
     def root(self, head: Checkpoint) -> SafeString:
@@ -55,8 +92,8 @@ class CheckpointAdmin(ReadOnlyAdmin):
 
     @admin.display(description="checkpoint")
     def signed_note(self, head: Checkpoint) -> SafeString:
-        """Return the checkpoint as it is published."""
-        return format_html('<pre tabindex="0">{}</pre>', head.note)
+        """Return the checkpoint with the cosignatures that it has."""
+        return format_html('<pre tabindex="0">{}{}</pre>', head.note, cosignature_lines(head))
 
 
 @admin.register(Member)

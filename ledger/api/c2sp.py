@@ -10,8 +10,8 @@ from foundation.core.actor import PUBLIC
 from foundation.core.problem import NotFoundError
 from foundation.tenancy import acting_as
 from ledger.core.tiles import TILE_WIDTH, TileError, encode_bundle, parse_tile_path
-from ledger.errors import NotSequencedError
-from ledger.selectors import Head, LogInfo, NodeReader, checkpoint_latest, leaf_data, log_get
+from ledger.published import head_published
+from ledger.selectors import Head, LogInfo, NodeReader, leaf_data, log_get
 from ledger.services.proofs import proof_bundle, tlog_proof
 
 TEXT = "text/plain; charset=utf-8"
@@ -21,7 +21,7 @@ _IMMUTABLE = "public, max-age=31536000, immutable"
 
 @require_safe
 def checkpoint(request: HttpRequest, channel: str) -> HttpResponse:  # noqa: ARG001 - Django's
-    """Return the newest published checkpoint, a signed note."""
+    """Return the newest published checkpoint, a signed note with its cosignatures."""
     with acting_as(PUBLIC):
         _, head = _log_and_head(channel)
     response = HttpResponse(head.note, content_type=TEXT)
@@ -81,7 +81,4 @@ def proof_file(request: HttpRequest, channel: str, entry_id: str) -> HttpRespons
 
 def _log_and_head(channel: str) -> tuple[LogInfo, Head]:
     log = log_get(channel)
-    head = checkpoint_latest(log)
-    if head is None:
-        raise NotSequencedError("the log has no checkpoint yet")
-    return log, head
+    return log, head_published(log)

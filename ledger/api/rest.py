@@ -13,6 +13,7 @@ from foundation.core.problem import UnauthenticatedError
 from ledger.core.receipt import RECEIPT_HEADER, Receipt
 from ledger.core.sequenced import Sequenced
 from ledger.services import receipt_again
+from ledger.services.proofs import provisional_index
 from ledger.waiting import sequenced_wait, wait_wanted
 
 
@@ -23,7 +24,8 @@ class ReceiptView(APIView):
     def get(self, request: Request, submission_id: UUID) -> Response:
         """Return the stored receipt and, once sequenced, where each entry stands, with proof.
 
-        ``Prefer: wait=N`` (RFC 7240) waits up to N seconds, ten at the most, for that.
+        ``Prefer: wait=N`` (RFC 7240) waits up to N seconds, ten at the most, for that. While the
+        log signed it and the quorum of witnesses is missing, the places are ``provisional``.
         """
         actor = request.auth
         if not isinstance(actor, Actor):
@@ -46,9 +48,12 @@ class ReceiptView(APIView):
 
 
 def _places(receipt: Receipt, found: Sequenced | None) -> list[dict[str, Any]]:
-    if found is None:
+    """Return where the entries stand, or will stand once the quorum of witnesses has cosigned."""
+    header = provisional_index(receipt) if found is None else found.header_index
+    if header is None:
         return []
+    mark = {"provisional": True} if found is None else {}
     return [
-        {"entry_id": entry_id.hex(), "log_index": index}
-        for index, entry_id in enumerate(receipt.entry_ids, start=found.header_index + 1)
+        {"entry_id": entry_id.hex(), "log_index": index, **mark}
+        for index, entry_id in enumerate(receipt.entry_ids, start=header + 1)
     ]

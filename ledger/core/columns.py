@@ -47,4 +47,13 @@ COLUMNS: dict[str, dict[str, str]] = {
         "note": HASHED,
         "signed_at": TRANSIENT,
     },
+    "ledger_cosignature": {
+        "id": TRANSIENT,
+        "log_id": RECOMPUTED,
+        "size": RECOMPUTED,
+        "vkey": RECOMPUTED,  # the line names its hash, and its signature holds under it
+        "line": HASHED,
+        "timestamp_s": RECOMPUTED,
+        "received_at": TRANSIENT,
+    },
 }

@@ -8,6 +8,7 @@ and belong to at most one group, so a witness counts in one way only. Nothing he
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 from foundation.core.problem import BadInputError
 from ledger.core.note import KeyType, NoteError, VerifierKey, format_vkey, parse_vkey
@@ -90,6 +91,20 @@ def cosigners_min(policy: Policy) -> int:
         # Members share no witness, so what each needs adds up.
         least[group.name] = sum(sorted(least[name] for name in group.members)[: group.threshold])
     return least[policy.quorum]
+
+
+def witness_addresses(policy: Policy) -> dict[VerifierKey, str]:
+    """Return where each witness that has an address is asked.
+
+    Raise ``PolicyError`` for an address that is none, and where those that can be asked are too
+    few for the quorum: no checkpoint would ever have it.
+    """
+    addresses = {
+        witness.key: _address(witness) for witness in policy.witnesses if witness.url is not None
+    }
+    if not has_quorum(policy, addresses):
+        raise PolicyError("too few witnesses have an address: the quorum could never be reached")
+    return addresses
 
 
 def parse_policy(data: bytes) -> Policy:
@@ -228,6 +243,21 @@ class _Reader:
             raise _LineError(f"the public key of {key.name} stands on a line before")
         self.public_keys.add(key.public_key)
         return key
+
+
+def _address(witness: PolicyWitness) -> str:
+    try:
+        address = (witness.url or b"").decode("ascii")
+        parts = urlsplit(address)
+        port = parts.port
+    except ValueError as error:
+        raise PolicyError(f"the address of {_shown(witness.name)} is none: {error}") from error
+    plain = parts.username is None and not parts.query and not parts.fragment
+    if parts.scheme not in ("http", "https") or not parts.hostname or port == 0 or not plain:
+        raise PolicyError(
+            f"the address of {_shown(witness.name)} is not http(s)://host[:port][/path]"
+        )
+    return address.rstrip("/")
 
 
 def _check_room(what: str, items: Collection[object], most: int) -> None:

@@ -196,11 +196,56 @@ def format_cosignature(key: VerifierKey, *, timestamp_s: int, signature: bytes) 
     return format_signature_line(key.name, key.key_hash, blob)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """What came back over HTTP: ``body`` whole, ``media_type`` as it was sent."""
+
+    status: int
+    media_type: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a reply says: a cosignature's line, or a size, or what is wrong."""
+
+    line: str = ""
+    timestamp_s: int = 0
+    size: int | None = None
+    trouble: str = ""
+
+
+def read_answer(reply: Reply, *, text: str, key: VerifierKey) -> Answer:
+    """Return what the witness of ``key`` answered to the checkpoint ``text``; all is verified."""
+    if reply.status == HTTPStatus.CONFLICT and reply.media_type == SIZE_MEDIA_TYPE:
+        size = parse_size(reply.body)
+        return Answer(size=size, trouble="a size that is none" if size is None else "")
+    if reply.status != HTTPStatus.OK:
+        return Answer(trouble=f"status {reply.status}")
+    try:
+        note = parse_note(text.encode() + b"\n" + reply.body)
+        signed = check_note(note, [key])
+    except NoteError as error:
+        return Answer(trouble=str(error))
+    timestamp_s = signed[0].timestamp_s
+    if note.text != text or not timestamp_s:
+        return Answer(trouble="a cosignature of something else, or of no time")
+    line = next(each for each in note.signatures if (each.name, each.key_hash) == _id(key))
+    return Answer(
+        line=format_signature_line(line.name, line.key_hash, line.signature),
+        timestamp_s=timestamp_s,
+    )
+
+
 def parse_size(data: bytes) -> int | None:
     """Return the size in a witness' 409, or ``None`` where the body is not exactly one."""
     match = _SIZE.fullmatch(data)
     size = None if match is None else int(match[1])
     return size if size is not None and size <= SIZE_MAX else None
+
+
+def _id(key: VerifierKey) -> tuple[str, bytes]:
+    return key.name, key.key_hash
 
 
 def _hash(line: bytes, number: int) -> bytes:

@@ -7,8 +7,8 @@ from foundation.core.actor import PUBLIC
 from foundation.core.problem import ConflictError
 from foundation.tenancy import acting_as
 from ledger.core.tiles import export_files
-from ledger.errors import NotSequencedError
-from ledger.selectors import checkpoint_latest, current_log, leaf_data
+from ledger.published import head_published
+from ledger.selectors import current_log, leaf_data
 
 
 class FolderInUseError(ConflictError):
@@ -22,16 +22,14 @@ def log_export(folder: Path) -> int:
     """Write the log as published now into ``folder``; return its size.
 
     Files are written whole, the checkpoint last: a copy that broke off has none. Raise
-    ``FolderInUseError`` for a folder with other things in it, ``NotSequencedError`` for an
-    empty log.
+    ``FolderInUseError`` for a folder with other things in it, ``NotSequencedError`` for a
+    log of which nothing is published.
     """
     if folder.exists() and any(folder.iterdir()) and not (folder / "vkey").exists():
         raise FolderInUseError(f"{folder} holds something that is not an export: choose another")
     with acting_as(PUBLIC):
         log = current_log()
-        head = checkpoint_latest(log)
-        if head is None:
-            raise NotSequencedError("the log has no checkpoint yet")
+        head = head_published(log)
         (folder / "checkpoint").unlink(missing_ok=True)
         files = export_files(
             leaves=leaf_data(log, 0, head.size), checkpoint=head.note.encode(), vkey=log.vkey

@@ -10,21 +10,24 @@ from ledger.core.bundle import Bundle, Opening, ProvenEntry, format_bundle
 from ledger.core.governance import GENESIS, KEY_ADDED, KEY_REVOKED, MEMBER_ADMITTED
 from ledger.core.merkle import HASH_SIZE_BYTES
 from ledger.core.proof import node_reader, prove_inclusion
+from ledger.core.receipt import Receipt
 from ledger.core.sequenced import Sequenced
 from ledger.core.statement import build_header
 from ledger.core.tlog_proof import TlogProof, format_tlog_proof
-from ledger.errors import NotSequencedError
+from ledger.errors import ProvisionalError
 from ledger.models import Leaf, Submission
+from ledger.published import checkpoint_published, head_published
 from ledger.selectors import (
     EntryInfo,
     Head,
     LogInfo,
     NodeReader,
-    checkpoint_latest,
+    Place,
     current_log,
     entry_get,
     entry_list,
     log_get,
+    log_of_origin,
     place_of,
     submissions_of,
 )
@@ -44,14 +47,15 @@ class EntryProof:
 
 
 def entry_proof(entry_id: bytes, *, channel: str | None = None) -> EntryProof:
-    """Return an entry with its inclusion in the newest checkpoint.
+    """Return an entry with its inclusion in the published checkpoint.
 
-    Raise ``UnknownEntryError``, or ``NotSequencedError`` while it is only promised.
+    Raise ``UnknownEntryError``, ``NotSequencedError`` while it is only promised, and
+    ``ProvisionalError`` while the head that holds it lacks its quorum.
     """
     with acting_as(PUBLIC):
         log, head = _log_and_head(channel)
         entry = entry_get(entry_id, log)
-        index, nodes = place_of(entry).log_index, NodeReader(log, head.size)
+        index, nodes = _published_place(entry, head).log_index, NodeReader(log, head.size)
         hashes = prove_inclusion(index=index, size=head.size, read_node=nodes.node)
         return EntryProof(
             entry=entry, log_index=index, hashes=tuple(hashes), head=head, channel=log.name
@@ -63,14 +67,13 @@ def proof_bundle(
 ) -> bytes:
     """Return the one-file proof of an entry: canonical JSON (docs/spec/bundle.md).
 
-    It proves the entry and all governance before it in the newest checkpoint of the channel
-    (the deployment's own unless given). Raise ``UnknownEntryError``, or ``NotSequencedError``
-    while the entry is only promised.
+    It proves the entry and all governance before it in the published checkpoint of the
+    channel (the deployment's own unless given). Raises as ``entry_proof``.
     """
     with acting_as(PUBLIC):
         log, head = _log_and_head(channel)
         entry = entry_get(entry_id, log)
-        place = place_of(entry)
+        place = _published_place(entry, head)
         nodes = NodeReader(log, head.size)
         before = [
             info
@@ -90,7 +93,7 @@ def proof_bundle(
 
 
 def tlog_proof(entry_id: bytes, *, channel: str | None = None) -> bytes:
-    """Return C2SP's tlog-proof of an entry in the newest checkpoint; raises as above."""
+    """Return C2SP's tlog-proof of an entry in the published checkpoint; raises as above."""
     found = entry_proof(entry_id, channel=channel)
     return format_tlog_proof(
         TlogProof(index=found.log_index, hashes=found.hashes, checkpoint=found.head.note.encode())
@@ -98,18 +101,18 @@ def tlog_proof(entry_id: bytes, *, channel: str | None = None) -> bytes:
 
 
 def sequenced_of(log: LogInfo, organisation_id: UUID, submission_id: UUID) -> Sequenced | None:
-    """Return where a submission stands, proven in the newest checkpoint; ``None`` while nowhere.
+    """Return where a submission stands, proven in the published checkpoint; ``None`` before.
 
     Inside ``acting_as``, of whomever: what is in the log, every member may know.
     """
     row = Submission.objects.filter(
         log_id=log.id, organisation_id=organisation_id, submission_id=submission_id
     ).first()
-    head = checkpoint_latest(log)
+    head = checkpoint_published(log)
     if row is None or head is None:
         return None
     first = Leaf.objects.filter(log_id=log.id, submission_id=row.pk, position=0).first()
-    # A leaf comes with the checkpoint that covers it, in one transaction.
+    # A leaf comes with the checkpoint that covers it, which may be provisional still.
     if first is None or first.log_index + row.count >= head.size:
         return None
     index, last = first.log_index, first.log_index + row.count
@@ -130,12 +133,38 @@ def sequenced_of(log: LogInfo, organisation_id: UUID, submission_id: UUID) -> Se
     )
 
 
+def provisional_index(receipt: Receipt) -> int | None:
+    """Return where a submission's header stands in a signed head, if in no published one yet."""
+    promise = receipt.promise
+    with acting_as(PUBLIC):
+        log = log_of_origin(promise.log)
+        first = Leaf.objects.filter(
+            log_id=log.id,
+            submission__organisation_id=promise.organisation_id,
+            submission__submission_id=promise.id,
+            position=0,
+        ).first()
+        head = checkpoint_published(log)
+    # The sequencer may have been since somebody looked: what is published is not provisional.
+    if first is None or (head is not None and first.log_index + promise.n < head.size):
+        return None
+    return first.log_index
+
+
 def _log_and_head(channel: str | None) -> tuple[LogInfo, Head]:
     log = current_log() if channel is None else log_get(channel)
-    head = checkpoint_latest(log)
-    if head is None:
-        raise NotSequencedError("the log has no checkpoint yet")
-    return log, head
+    return log, head_published(log)
+
+
+def _published_place(entry: EntryInfo, head: Head) -> Place:
+    """Return the entry's place; raise ``NotSequencedError``, or ``ProvisionalError`` beyond it."""
+    place = place_of(entry)
+    if place.log_index >= head.size:
+        raise ProvisionalError(
+            f"it is signed at index {place.log_index}, and cosigned is size {head.size} only:"
+            " ask again once more witnesses cosigned"
+        )
+    return place
 
 
 def _proven(

@@ -97,7 +97,7 @@ class Sequencer:
             with acting_as(SYSTEM):
                 return self._flush(now)
         except FrozenError as error:
-            self._freeze(str(error), now)
+            log_freeze(self.log, str(error), now=now)
             raise
         except BaseException:
             # The transaction is gone, so what we remember of it is too.
@@ -148,12 +148,14 @@ class Sequencer:
             size //= TILE_WIDTH
         return TreeState(tree, CHAIN_START if head is None else head.chain_hash, tuple(tails))
 
-    def _freeze(self, reason: str, now: dt.datetime) -> None:
-        logger.critical("the log is frozen", extra={"channel": self.log.name})
-        with acting_as(SYSTEM):
-            LogFreeze.objects.get_or_create(
-                log_id=self.log.id, defaults={"reason": reason[:300], "frozen_at": now}
-            )
+
+def log_freeze(log: LogInfo, reason: str, *, now: dt.datetime) -> None:
+    """Let nothing be signed any more, until the operator has looked; the first reason stays."""
+    logger.critical("the log is frozen", extra={"channel": log.name})
+    with acting_as(SYSTEM):
+        LogFreeze.objects.get_or_create(
+            log_id=log.id, defaults={"reason": reason[:300], "frozen_at": now}
+        )
 
 
 def _waiting(log: LogInfo) -> list[Waiting]:

@@ -17,7 +17,7 @@ from ledger.core.checkpoint import CheckpointError, parse_checkpoint
 from ledger.core.ed25519 import SignatureError, check_signature
 from ledger.core.entry import EntryError, parse_entry
 from ledger.core.merkle import leaf_hash, tree_root
-from ledger.core.note import NoteError, parse_note, parse_vkey
+from ledger.core.note import NoteError, check_note, parse_note, parse_vkey
 from ledger.core.receipt import Receipt, ReceiptError, receipt_message
 from ledger.core.statement import StatementError, build_header, parse_statement, statement_hash
 from ledger.core.verify import Fault, LogVerifier, StoredCheckpoint, StoredLeaf
@@ -272,6 +272,7 @@ def _after(log: LogInfo, verifier: LogVerifier, columns: _Columns) -> Iterator[F
     if strays:
         yield Fault(index=verifier.size, what=f"{strays} leaves name another log")
     yield from _projection_faults(log, verifier)
+    yield from _cosignature_faults()
 
 
 def _head_faults(log: LogInfo) -> Iterator[Fault]:
@@ -297,6 +298,27 @@ def _head_faults(log: LogInfo) -> Iterator[Fault]:
                 index=max(size - 1, 0),
                 what=f"checkpoint {size}: log, prev_size or chain_hash is not the leaves'",
             )
+
+
+def _cosignature_faults() -> Iterator[Fault]:
+    """Yield cosignatures that do not hold for the head that they stand beside."""
+    with connections[SYSTEM_ALIAS].cursor() as cursor:
+        cursor.execute(
+            "SELECT s.size, s.vkey, s.line, s.timestamp_s, c.note FROM ledger_cosignature AS s"
+            " LEFT JOIN ledger_checkpoint AS c ON c.log_id = s.log_id AND c.size = s.size"
+            " ORDER BY s.size"
+        )
+        rows = cursor.fetchall()
+    for size, vkey, line, timestamp_s, note in rows:
+        try:
+            text = parse_note((note or "").encode()).text
+            signed = check_note(parse_note(f"{text}\n{line}\n".encode()), [parse_vkey(vkey)])
+            holds = [each.timestamp_s for each in signed] == [timestamp_s]
+        except NoteError:
+            holds = False
+        if not holds:
+            what = f"a cosignature of checkpoint {size} does not hold"
+            yield Fault(index=max(size - 1, 0), what=what)
 
 
 def _signed_size(note: str) -> int | None:

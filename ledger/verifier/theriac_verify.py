@@ -268,6 +268,118 @@ def open_checkpoint(note: bytes, vkey: str) -> tuple[str, int, bytes]:
     return name, int(found[2]), root
 
 
+# --- witnesses -----------------------------------------------------------------------------------
+
+
+class Policy:
+    """A witness policy in tlog-policy's format; raises ``UnreadableError`` for anything else."""
+
+    def __init__(self, data: bytes) -> None:
+        """Read the file; names are octets, each defined before its use and counted once."""
+        self.logs: list[bytes] = []
+        self.keys: dict[tuple[bytes, bytes], bytes] = {}  # (name, hash) -> public key
+        self.names: dict[bytes, tuple[bytes, bytes]] = {}  # a witness -> its (name, hash)
+        self.groups: dict[bytes, tuple[int, list[bytes]]] = {}
+        self.used: set[bytes] = {b"none"}
+        self.public_keys: set[bytes] = set()
+        self.quorum: bytes | None = None
+        if re.search(rb"[^\t\n\x20-\x7e\x80-\xff]", data) or data[-1:] != b"\n":
+            raise UnreadableError("policy: a control character, or no newline at the end")
+        for number, line in enumerate(data[:-1].split(b"\n"), start=1):
+            words = re.findall(rb"[^ \t]+", line)
+            if words and not words[0].startswith(b"#") and not self.line(*words):
+                raise UnreadableError(f"policy: line {number} cannot be used")
+        if self.quorum is None:
+            raise UnreadableError("policy: no quorum")
+
+    def line(self, word: bytes, *words: bytes) -> bool:
+        """Take one line; return whether it keeps all rules."""
+        count = len(words)
+        if word == b"log" and count in (1, 2):
+            self.logs.append(words[0])
+            return self.key(words[0], b"\1") is not None
+        if word == b"witness" and count in (2, 3):
+            key = self.key(words[1], b"\4")
+            if key is None or not self.fresh(words[0]):
+                return False
+            self.names[words[0]] = key
+            return True
+        if word == b"group" and count > 2:  # noqa: PLR2004 - name, threshold, a member
+            return self.group(words[0], words[1], list(words[2:]))
+        if word == b"quorum" and count == 1 and self.quorum is None:
+            self.quorum = words[0]
+            return words[0] in {b"none", *self.names, *self.groups}
+        return False
+
+    def key(self, vkey: bytes, kind: bytes) -> tuple[bytes, bytes] | None:
+        """Return name and hash of a verifier key that no line had before."""
+        parts = vkey.split(b"+", 2)
+        try:
+            key = unbase64(parts[-1].decode("ascii"))
+        except (BadError, UnicodeDecodeError):
+            return None
+        expected = sha256(parts[0] + b"\n" + key)[:4]
+        right = len(parts) == 3 and len(key) == 33 and key[:1] == kind  # noqa: PLR2004 - as above
+        if not right or parts[1] != expected.hex().encode() or key[1:] in self.public_keys:
+            return None
+        self.public_keys.add(key[1:])
+        if kind == b"\4":
+            self.keys[parts[0], expected] = key[1:]
+        return parts[0], expected
+
+    def fresh(self, name: bytes) -> bool:
+        """Return whether a name may be defined."""
+        return name != b"none" and name not in self.names and name not in self.groups
+
+    def group(self, name: bytes, how: bytes, members: list[bytes]) -> bool:
+        """Take a group; return whether it keeps all rules."""
+        known = all(member in self.names or member in self.groups for member in members)
+        once = len(set(members)) == len(members) and self.used.isdisjoint(members)
+        if not known or not once or not self.fresh(name):
+            return False
+        least = {b"all": len(members), b"any": 1}.get(how, 0)
+        if re.fullmatch(rb"[1-9][0-9]{0,4}", how):
+            least = int(how)
+        self.used.update(members)
+        self.groups[name] = (least, members)
+        return 1 <= least <= len(members)
+
+    def has(self, name: bytes, signed: set[tuple[bytes, bytes]]) -> bool:
+        """Return whether a witness or a group cosigned."""
+        if name in self.names:
+            return self.names[name] in signed
+        least, members = self.groups[name]
+        return sum(self.has(member, signed) for member in members) >= least
+
+    def check(self, note: bytes, vkey: str) -> list[str]:
+        """Return what the cosignatures show; raise ``BadError`` where the quorum is missing."""
+        need(not self.logs or vkey.encode() in self.logs, "the policy accepts other logs")
+        text, _, lines = note.rpartition(b"\n\n")
+        text += b"\n"
+        signed: set[tuple[bytes, bytes]] = set()
+        for line in lines.split(b"\n")[:-1]:
+            name, encoded = line.split(b" ")[1:]
+            blob = unbase64(encoded.decode(errors="replace"))
+            who = (name, blob[:4])
+            if who in self.keys:
+                time = int.from_bytes(blob[4:12], "big")
+                need(0 < time < 2**63, "a cosignature of no time")
+                message = b"cosignature/v1\ntime %d\n" % time + text
+                check_signature(self.keys[who], message, blob[12:], "a cosignature")
+                signed.add(who)
+        assert self.quorum is not None
+        holds = self.quorum == b"none" or self.has(self.quorum, signed)
+        need(holds, f"{len(signed)} of {len(self.keys)} witnesses cosigned: below the quorum")
+        return [f"{len(signed)} of {len(self.keys)} witnesses cosigned: the policy's quorum"]
+
+
+def trusted(vkey: str | None, policy: Policy | None) -> str | None:
+    """Return the log key to trust: the one given, or the only one that the policy accepts."""
+    if vkey is not None or policy is None or len(policy.logs) != 1:
+        return vkey
+    return policy.logs[0].decode(errors="replace")
+
+
 # --- the log's rules -----------------------------------------------------------------------------
 
 
@@ -571,13 +683,16 @@ def check_sequenced(sequenced: Any, receipt: dict[str, Any], replay: Replay) -> 
         raise BadError(f"a receipt proves other leaves from index {at} on", at)
 
 
-def verify_export(folder: pathlib.Path, vkey: str | None, receipts: list[str]) -> list[str]:
+def verify_export(
+    folder: pathlib.Path, vkey: str | None, receipts: list[str], policy: Policy | None = None
+) -> list[str]:
     """Return what was checked of an export; raise ``BadError`` or ``UnreadableError``."""
     note, own = read_input(folder / "checkpoint"), read_input(folder / "vkey")
     lines = [trust_line(vkey, own.decode(errors="replace").rstrip("\n"))]
     vkey = own.decode(errors="replace")[:-1] if vkey is None else vkey
     need(own == vkey.encode() + b"\n", "the export is of a log with another key")
     origin, size, root = open_checkpoint(note, vkey)
+    cosigned = [] if policy is None else policy.check(note, vkey)
     replay = Replay(vkey)
     replay.run(exported_leaves(folder, size))
     tiles = check_tiles(folder, replay.hashes)
@@ -587,6 +702,7 @@ def verify_export(folder: pathlib.Path, vkey: str | None, receipts: list[str]) -
     governance = replay.governance
     lines += [
         f"checkpoint of {origin}: {size} leaves, root {root.hex()}, signed by the log",
+        *cosigned,
         f"{tiles} tiles hold the hashes of the leaves",
         f"governance: {len(governance.members)} members, {len(governance.keys) - 1} keys",
         f"{len(replay.statements)} submissions with {entries} entries",
@@ -627,7 +743,7 @@ def check_proven(
     return entry
 
 
-def verify_bundle(path: pathlib.Path, vkey: str | None) -> list[str]:
+def verify_bundle(path: pathlib.Path, vkey: str | None, policy: Policy | None = None) -> list[str]:
     """Return what a bundle proves; raise ``BadError`` or ``UnreadableError``."""
     bundle = parse_canonical(read_input(path))
     members: dict[str, Check] = {
@@ -642,7 +758,9 @@ def verify_bundle(path: pathlib.Path, vkey: str | None) -> list[str]:
     shape(bundle, members, "bundle")
     lines = [trust_line(vkey, bundle["vkey"])]
     need(vkey in (None, bundle["vkey"]), "the bundle is of a log with another key")
-    origin, size, root = open_checkpoint(unbase64(bundle["checkpoint"]), bundle["vkey"])
+    note = unbase64(bundle["checkpoint"])
+    origin, size, root = open_checkpoint(note, bundle["vkey"])
+    cosigned = [] if policy is None else policy.check(note, bundle["vkey"])
     governance = Governance(bundle["vkey"])
     entry: dict[str, Any] = {}
     last = 0
@@ -657,6 +775,7 @@ def verify_bundle(path: pathlib.Path, vkey: str | None) -> list[str]:
     lines += [
         f"entry {last} of {origin}: {entry['kind']}, recorded {entry['time']}",
         f"in the checkpoint of {size} leaves, root {root.hex()}, signed by the log",
+        *cosigned,
         f"signed under key {entry['key']}",
         f"of {governance.members.get(entry['org'], '')!a}, organisation {entry['org']}",
         f"governance: {len(bundle['governance'])} entries before it",
@@ -706,15 +825,18 @@ def main(arguments: list[str]) -> int:
     what.add_argument("bundle", nargs="?", metavar="BUNDLE.json", help="a proof bundle")
     what.add_argument("--export", metavar="DIR", help="the folder of a log export")
     parser.add_argument("--vkey", help="the log key that you trust: name+hash+base64")
+    parser.add_argument("--policy", metavar="FILE", help="demand its quorum of cosignatures")
     parser.add_argument("--receipt", metavar="FILE", action="append", default=[])
     options = parser.parse_args(arguments)
     if options.receipt and options.export is None:
         parser.error("--receipt goes with --export")
     try:
+        policy = Policy(read_input(pathlib.Path(options.policy))) if options.policy else None
+        vkey = trusted(options.vkey, policy)
         if options.export is None:
-            lines = verify_bundle(pathlib.Path(options.bundle), options.vkey)
+            lines = verify_bundle(pathlib.Path(options.bundle), vkey, policy)
         else:
-            lines = verify_export(pathlib.Path(options.export), options.vkey, options.receipt)
+            lines = verify_export(pathlib.Path(options.export), vkey, options.receipt, policy)
     except UnreadableError as error:
         sys.stderr.write(f"UNREADABLE {error}\n")
         return 2

@@ -12,9 +12,12 @@ from config.env import (
     env_database,
     env_int,
     env_list,
+    env_policy,
     env_secret,
     kept_secret,
 )
+from ledger.core.note import KeyType, VerifierKey, format_vkey
+from ledger.core.policy import Policy
 
 ROOT = Path(__file__).parents[2]
 
@@ -114,3 +117,28 @@ def test_production_refuses_development_keys(environment: dict[str, str], said: 
         assert f"SettingError: {said}" in done.stderr.replace("with DATABASE_URL set, ", "")
     else:
         assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_witness_policy_is_read_from_its_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("X_TEST", raising=False)
+    assert env_policy("X_TEST") == Policy()
+    path = tmp_path / "witness.policy"
+    monkeypatch.setenv("X_TEST", str(path))
+    with pytest.raises(SettingError, match="cannot be read"):
+        env_policy("X_TEST")
+    path.write_bytes(b"quorum none\n")
+    assert env_policy("X_TEST") == Policy()
+    path.write_bytes(b"quorum a\n")
+    with pytest.raises(SettingError, match="X_TEST: line 1: 'a' is defined on no line before"):
+        env_policy("X_TEST")
+    key = VerifierKey(name="w.example", key_type=KeyType.COSIGNATURE, public_key=bytes(32))
+    path.write_text(f"witness a {format_vkey(key)}\nquorum a\n")
+    with pytest.raises(SettingError, match="the quorum could never be reached"):
+        env_policy("X_TEST")
+    path.write_text(f"witness a {format_vkey(key)} https://w.example\nquorum a\n")
+    assert env_policy("X_TEST").quorum == b"a"
+    monkeypatch.setenv("X_TEST", "witness.policy")
+    with pytest.raises(SettingError, match="absolute"):
+        env_policy("X_TEST")

@@ -229,7 +229,7 @@ def test_a_bug_of_ours_is_logged_and_not_told(
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("Zqxwv Canary")
 
-    monkeypatch.setattr("ledger.schema.checkpoint_latest", broken)
+    monkeypatch.setattr("ledger.schema.checkpoint_published", broken)
     answer = asker.post({"query": "{checkpoint{size}}"})
     assert answer.json()["errors"][0]["extensions"]["code"] == "INTERNAL"
     assert answer.json()["data"] == {"checkpoint": None}

@@ -6,13 +6,19 @@ from uuid import UUID, uuid4
 import pytest
 from django.core.management import call_command
 
+from foundation.core.actor import SYSTEM
+from foundation.tenancy import acting_as
 from ledger.core.columns import COLUMNS, TRANSIENT
 from ledger.core.entry import EntryDraft
+from ledger.core.note import format_vkey, parse_note
 from ledger.core.receipt import Receipt
+from ledger.models import Cosignature
+from ledger.selectors import checkpoint_at
 from ledger.services import submission_append
 from ledger.services.verification import log_verify
 from tests.conftest import NOW, Channel
 from tests.database import Databases
+from tests.ledger.scripted_witness import TIME_S, ScriptedWitness
 
 COVERED = [
     (table, column)
@@ -32,7 +38,23 @@ def fill(channel: Channel, submissions: int = 6) -> list[Receipt]:
         ]
         receipts.append(submission_append(actor=channel.operator, entries=drafts, now=NOW))
         channel.sequence()
+    cosign(channel, 11)
     return receipts
+
+
+def cosign(channel: Channel, size: int) -> None:
+    """Store a witness' cosignature of the head of ``size``."""
+    witness = ScriptedWitness(name="a.example", log_vkey=channel.log.vkey)
+    with acting_as(SYSTEM):
+        text = parse_note(checkpoint_at(channel.log, size).note.encode()).text
+        Cosignature.objects.create(
+            log_id=channel.log.id,
+            size=size,
+            vkey=format_vkey(witness.key),
+            line=witness.line(text).decode().rstrip("\n"),
+            timestamp_s=TIME_S,
+            received_at=NOW,
+        )
 
 
 def test_a_sound_log_never_alarms(fresh_db: Channel) -> None:
@@ -71,8 +93,11 @@ def test_a_superusers_edit_of_any_column_is_found(
         " WHERE log_index = 8) AND position = 2",
         "ledger_leaf": "log_index = 10",
         "ledger_checkpoint": "size = 11",
+        "ledger_cosignature": "size = 11",
     }[table]
-    first_bad = {"ledger_submission": 8}.get(table, 10)
+    # Nothing but the column says of which head a cosignature is.
+    moved = (table, column) == ("ledger_cosignature", "size")
+    first_bad = 1010 if moved else {"ledger_submission": 8}.get(table, 10)
     with databases.superuser() as superuser:
         superuser.execute("SET session_replication_role = replica")
         superuser.execute(f"ALTER TABLE {table} DISABLE TRIGGER refuse_change")

@@ -23,6 +23,7 @@ from ledger.core.policy import (
     format_policy,
     has_quorum,
     parse_policy,
+    witness_addresses,
 )
 
 
@@ -89,51 +90,51 @@ def test_no_quorum_demands_nothing_and_needs_no_witness() -> None:
     assert format_policy(policy) == b"quorum none\n"
 
 
-@pytest.mark.parametrize(
-    ("text", "line", "reason"),
-    [
-        ("", None, "no newline"),
-        ("quorum none", None, "no newline"),
-        ("\n", None, "no quorum line"),
-        (WITNESSES, None, "no quorum line"),
-        ("quorum none\r\n", 1, "0x0d"),
-        ("quorum none\n#\x7f\n", 2, "0x7f"),
-        ("quorum none\n\n\x00", 3, "0x00"),
-        ("quorum none\n\x0b\n", 2, "0x0b"),
-        ("quorum none\nquorum none\n", 2, "second quorum"),
-        (f"{WITNESSES}quorum a\nquorum none\n", 5, "second quorum"),
-        ("quorum\n", 1, "a quorum is"),
-        ("quorum none none\n", 1, "a quorum is"),
-        ("quorum a\n", 1, "on no line before"),
-        (f"quorum a\nwitness a {W1}\n", 1, "on no line before"),
-        ("Quorum none\n", 1, "begins no line"),
-        ("quorum none # really\n", 1, "a quorum is"),
-        ("log\nquorum none\n", 1, "a log is"),
-        (f"log {LOG} u v\nquorum none\n", 1, "a log is"),
-        (f"log {LOG}x\nquorum none\n", 1, "no verifier key"),
-        (f"log {W1}\nquorum none\n", 1, "type 0x04, not 0x01"),
-        (f"log {LOG}\nlog {LOG} u\nquorum none\n", 2, "on a line before"),
-        ("witness a\nquorum none\n", 1, "a witness is"),
-        (f"witness a {W1} u v\nquorum none\n", 1, "a witness is"),
-        (f"witness a {LOG}\nquorum none\n", 1, "type 0x01, not 0x04"),
-        (f"witness none {W1}\nquorum none\n", 1, "`none` is the quorum"),
-        (f"witness a {W1}\nwitness a {W2}\nquorum none\n", 2, "defined twice"),
-        (f"witness a {W1}\nwitness b {W1}\nquorum none\n", 2, "on a line before"),
-        (f"{WITNESSES}group g all\nquorum none\n", 4, "a group is"),
-        ("group g\nquorum none\n", 1, "a group is"),
-        (f"{WITNESSES}group a any b\nquorum none\n", 4, "defined twice"),
-        (f"{WITNESSES}group none any b\nquorum none\n", 4, "`none` is the quorum"),
-        (f"{WITNESSES}group g any none\nquorum none\n", 4, "on no line before"),
-        (f"{WITNESSES}group g any g\nquorum none\n", 4, "on no line before"),
-        (f"{WITNESSES}group g any d\nwitness d {W4}\nquorum none\n", 4, "on no line before"),
-        (f"{WITNESSES}group g any a a\nquorum none\n", 4, "a member already"),
-        (f"{WITNESSES}group g any a\ngroup h any a b\nquorum none\n", 5, "a member already"),
-        *(
-            (f"{WITNESSES}group g {how} a b\nquorum none\n", 4, "a number from 1 to 2")
-            for how in ("0", "3", "01", "-1", "+1", "1.0", "ALL", "none", "9" * 40, "²")
-        ),
-    ],
-)
+BROKEN: list[tuple[str, int | None, str]] = [
+    ("", None, "no newline"),
+    ("quorum none", None, "no newline"),
+    ("\n", None, "no quorum line"),
+    (WITNESSES, None, "no quorum line"),
+    ("quorum none\r\n", 1, "0x0d"),
+    ("quorum none\n#\x7f\n", 2, "0x7f"),
+    ("quorum none\n\n\x00", 3, "0x00"),
+    ("quorum none\n\x0b\n", 2, "0x0b"),
+    ("quorum none\nquorum none\n", 2, "second quorum"),
+    (f"{WITNESSES}quorum a\nquorum none\n", 5, "second quorum"),
+    ("quorum\n", 1, "a quorum is"),
+    ("quorum none none\n", 1, "a quorum is"),
+    ("quorum a\n", 1, "on no line before"),
+    (f"quorum a\nwitness a {W1}\n", 1, "on no line before"),
+    ("Quorum none\n", 1, "begins no line"),
+    ("quorum none # really\n", 1, "a quorum is"),
+    ("log\nquorum none\n", 1, "a log is"),
+    (f"log {LOG} u v\nquorum none\n", 1, "a log is"),
+    (f"log {LOG}x\nquorum none\n", 1, "no verifier key"),
+    (f"log {W1}\nquorum none\n", 1, "type 0x04, not 0x01"),
+    (f"log {LOG}\nlog {LOG} u\nquorum none\n", 2, "on a line before"),
+    ("witness a\nquorum none\n", 1, "a witness is"),
+    (f"witness a {W1} u v\nquorum none\n", 1, "a witness is"),
+    (f"witness a {LOG}\nquorum none\n", 1, "type 0x01, not 0x04"),
+    (f"witness none {W1}\nquorum none\n", 1, "`none` is the quorum"),
+    (f"witness a {W1}\nwitness a {W2}\nquorum none\n", 2, "defined twice"),
+    (f"witness a {W1}\nwitness b {W1}\nquorum none\n", 2, "on a line before"),
+    (f"{WITNESSES}group g all\nquorum none\n", 4, "a group is"),
+    ("group g\nquorum none\n", 1, "a group is"),
+    (f"{WITNESSES}group a any b\nquorum none\n", 4, "defined twice"),
+    (f"{WITNESSES}group none any b\nquorum none\n", 4, "`none` is the quorum"),
+    (f"{WITNESSES}group g any none\nquorum none\n", 4, "on no line before"),
+    (f"{WITNESSES}group g any g\nquorum none\n", 4, "on no line before"),
+    (f"{WITNESSES}group g any d\nwitness d {W4}\nquorum none\n", 4, "on no line before"),
+    (f"{WITNESSES}group g any a a\nquorum none\n", 4, "a member already"),
+    (f"{WITNESSES}group g any a\ngroup h any a b\nquorum none\n", 5, "a member already"),
+    *(
+        (f"{WITNESSES}group g {how} a b\nquorum none\n", 4, "a number from 1 to 2")
+        for how in ("0", "3", "01", "-1", "+1", "1.0", "ALL", "none", "9" * 40, "²")
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "line", "reason"), BROKEN)
 def test_what_breaks_a_rule_is_refused_with_its_line(
     text: str, line: int | None, reason: str
 ) -> None:
@@ -206,6 +207,48 @@ def test_limits_are_at_least_those_of_the_specification_and_hold() -> None:
 def test_what_no_file_could_say_is_not_written(policy: Policy, reason: str) -> None:
     with pytest.raises(PolicyError, match=reason):
         format_policy(policy)
+
+
+@pytest.mark.parametrize(
+    ("url", "address"),
+    [
+        ("https://w.example/witness", "https://w.example/witness"),
+        ("http://127.0.0.1:8000/", "http://127.0.0.1:8000"),
+        ("https://[::1]:8443", "https://[::1]:8443"),
+    ],
+)
+def test_witnesses_are_asked_at_their_addresses(url: str, address: str) -> None:
+    policy = parse(f"witness a {W1} {url}\nwitness b {W2}\nquorum a\n")
+    assert witness_addresses(policy) == {witness_key(1): address}
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *(
+            "w.example",
+            "ftp://w.example",
+            "file:///etc/passwd",
+            "https:",
+            "https:///x",
+            "//w.example",
+        ),
+        *("https://u:p@w.example", "https://w.example?x", "https://w.example#x"),
+        *("https://w.example:0", "https://w.example:65536", "https://w.example:x", "https://[::1"),
+        "https://w\xe9.example",
+    ],
+)
+def test_what_is_no_address_of_a_witness_is_refused(url: str) -> None:
+    with pytest.raises(PolicyError, match="the address of 'a' is"):
+        witness_addresses(parse(f"witness a {W1} {url}\nquorum none\n"))
+
+
+def test_a_quorum_that_nobody_can_be_asked_for_is_refused() -> None:
+    reachable = f"witness a {W1} https://w.example\nwitness b {W2}\n"
+    for quorum in ("quorum b", "group g all a b\nquorum g"):
+        with pytest.raises(PolicyError, match="never be reached"):
+            witness_addresses(parse(f"{reachable}{quorum}\n"))
+    assert len(witness_addresses(parse(f"{reachable}group g any a b\nquorum g\n"))) == 1
 
 
 # --- every small policy ---------------------------------------------------------------------

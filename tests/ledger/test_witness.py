@@ -28,16 +28,19 @@ from ledger.core.witness import (
     ADD_CHECKPOINT_SIZE_BYTES_MAX,
     TIMESTAMP_S_MAX,
     AddCheckpointError,
+    Answer,
     ClockBehindError,
     Conflict,
     CosignedHead,
     Outcome,
+    Reply,
     cosign_time,
     decide,
     format_add_checkpoint,
     format_cosignature,
     parse_add_checkpoint,
     parse_size,
+    read_answer,
 )
 
 SEED, OTHER_SEED = SigningKey(bytes(range(32))), SigningKey(bytes(32))
@@ -228,6 +231,52 @@ def test_a_size_is_read_exactly() -> None:
         b"\xb2\n",
     ):
         assert parse_size(data) is None, data
+
+
+TEXT = format_checkpoint(origin=ORIGIN, size=0, root=EMPTY_ROOT)
+
+
+def replied(status: int, body: str, media_type: str = "text/plain") -> Answer:
+    reply = Reply(status=status, media_type=media_type, body=body.encode())
+    return read_answer(reply, text=TEXT, key=WITNESS)
+
+
+def cosigned_line(timestamp_s: int, text: str = TEXT) -> str:
+    message = cosignature_message(text=text, timestamp_s=timestamp_s)
+    signature = SEED.sign(message).signature
+    return format_cosignature(WITNESS, timestamp_s=timestamp_s, signature=signature)
+
+
+def test_an_answer_is_a_cosignature_a_size_or_trouble() -> None:
+    found = replied(200, f"{KNOWN_COSIGNATURE}\n")
+    assert found == Answer(line=KNOWN_COSIGNATURE, timestamp_s=1_700_000_000)
+    stranger = format_signature_line("x.example", bytes(4), bytes(72))
+    assert replied(200, f"{stranger}\n{KNOWN_COSIGNATURE}\n") == found
+    assert replied(409, "7\n", "text/x.tlog.size") == Answer(size=7)
+    assert replied(409, "7", "text/x.tlog.size") == Answer(trouble="a size that is none")
+    # Version 1.0.0 says so of another root at equal size.
+    assert replied(409, "no\n") == Answer(trouble="status 409")
+    for status in (201, 302, 403, 422, 500):
+        assert replied(status, f"{KNOWN_COSIGNATURE}\n") == Answer(trouble=f"status {status}")
+
+
+@pytest.mark.parametrize(
+    ("body", "trouble"),
+    [
+        ("", "no empty line"),
+        (KNOWN_COSIGNATURE, "no empty line"),
+        (f"{KNOWN_COSIGNATURE}\r\n", "control character"),
+        (f"{KNOWN_COSIGNATURE}\n".replace("EAfFYR", "EAfFYS"), "does not hold"),
+        (f"{cosigned_line(7, TEXT + 'more')}\n", "does not hold"),
+        (f"{cosigned_line(0)}\n", "of no time"),
+        (f"x\n\n{cosigned_line(7, TEXT + chr(10) + 'x' + chr(10))}\n", "something else"),
+        (f"{format_signature_line('x.example', bytes(4), bytes(72))}\n", "no signature"),
+    ],
+)
+def test_what_is_no_cosignature_of_the_text_is_trouble(body: str, trouble: str) -> None:
+    found = replied(200, body)
+    assert trouble in found.trouble
+    assert (found.line, found.size) == ("", None)
 
 
 # --- hostile bodies --------------------------------------------------------------------------

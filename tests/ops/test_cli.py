@@ -24,7 +24,7 @@ from ops.environment import (
 from ops.errors import FolderPermissionError, OpsError, PortTakenError
 from ops.postgres import destroy_server
 from ops.tether import tethered
-from ops.up import check_port, programs, workers
+from ops.up import askers, check_port, programs, workers
 
 ROOT = Path(__file__).parents[2]
 
@@ -245,6 +245,13 @@ def test_up_runs_the_web_server_the_sequencer_and_the_relay() -> None:
     assert found["web"][-1] == "config.wsgi:application"
     assert "8123" in found["web"]
     assert found["relay"] == tethered([sys.executable, str(ROOT / "manage.py"), "relay"])
+
+
+def test_up_asks_witnesses_only_where_there_is_a_policy() -> None:
+    assert askers({}) == []
+    (asker,) = askers({"THERIAC_WITNESS_POLICY": "/etc/theriac/witness.policy"})
+    manage = str(ROOT / "manage.py")
+    assert asker.command == tethered([sys.executable, manage, "witness", "ask"])
 
 
 @pytest.mark.parametrize("name", ["BROKER_URL", "BROKER_URL_FILE"])

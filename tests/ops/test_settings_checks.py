@@ -88,3 +88,15 @@ def test_settings_that_nothing_could_start_with_are_told_before_anything_starts(
     check_loading({})
     with pytest.raises(SettingsError, match="THERIAC_KEY_PROVIDER"):
         check_loading({"DATABASE_URL": "postgresql://mine"})
+
+
+def test_a_witness_policy_that_cannot_be_used_is_told_on_a_development_machine_too(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "witness.policy"
+    path.write_text("quorum nobody\n")
+    finding = found(tmp_path, THERIAC_WITNESS_POLICY=str(path))["settings"]
+    assert finding.status == "fail"
+    assert finding.detail.startswith("THERIAC_WITNESS_POLICY: line 1: 'nobody' is defined on no")
+    path.write_text("quorum none\n")
+    assert found(tmp_path, THERIAC_WITNESS_POLICY=str(path))["settings"].status == "ok"

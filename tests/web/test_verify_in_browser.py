@@ -10,10 +10,12 @@ import pytest
 
 from ledger.core.canonical import canonical_bytes
 from ledger.core.ed25519 import SignatureError, check_signature
-from ledger.core.note import format_vkey, parse_vkey
+from ledger.core.note import format_vkey, parse_note, parse_vkey
 from ledger.core.tlog_proof import TlogProof, format_tlog_proof
 from tests.ledger.log_builder import DONE, OPENING, small_log
+from tests.ledger.scripted_witness import ScriptedWitness
 from tests.ledger.test_theriac_verify import sequenced
+from tests.ledger.test_theriac_verify_policy import with_checkpoint
 from tests.vectors_at import shared_vectors
 from tests.web import proofs
 from tests.web.browser import in_browser, page_of
@@ -177,6 +179,19 @@ def test_a_checkpoint_is_checked_alone_and_against_a_bundle(page: "Page") -> Non
     verdicts = [verdict for verdict, _, _ in said]
     assert verdicts == ["sound", "bad", "sound", "sound", "bad"]
     assert "two histories" in said[-1][2]
+
+
+def test_cosignatures_of_witnesses_are_no_hindrance(page: "Page") -> None:
+    log, _ = small_log()
+    note, witness = log.checkpoint(), ScriptedWitness(name="w.example", log_vkey="")
+    cosigned = note + witness.line(parse_note(note).text)
+    bundle = with_checkpoint(log.bundle(11), cosigned)
+    proof = format_tlog_proof(TlogProof(index=11, hashes=log.proven(11).proof, checkpoint=cosigned))
+    said = answers(page, [[cosigned], [bundle], [proof, bundle]], format_vkey(log.vkey))
+    assert [verdict for verdict, _, _ in said] == ["sound"] * 3
+    # The log's own signature is demanded all the same.
+    alone = cosigned.replace(note.split(b"\n")[-2] + b"\n", b"")
+    assert answers(page, [[alone]], format_vkey(log.vkey))[0][0] == "bad"
 
 
 def holds(public_key: bytes, message: bytes, signature: bytes) -> bool:

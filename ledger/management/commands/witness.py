@@ -1,16 +1,27 @@
 """The witness of this deployment: whose logs it watches, and under which key it cosigns.
 
-The deployment's web server answers at ``/witness/``; these commands set it up.
+The deployment's web server answers at ``/witness/``; these commands set it up. ``ask`` is the other
+side: it has this deployment's own log cosigned by the witnesses of its policy.
 """
 
 import json
+import logging
+import signal
+import time
 from argparse import ArgumentParser
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError, connections
 from django.utils import timezone
 
+from foundation.core.actor import PUBLIC
 from foundation.core.problem import ProblemError
+from foundation.tenancy import SYSTEM_ALIAS, acting_as
 from ledger.core.note import format_vkey
+from ledger.core.policy import PolicyError
+from ledger.errors import NoLogError
+from ledger.selectors import current_log
 from ledger.services.witness import (
     WitnessedInfo,
     witness_vkey_make,
@@ -18,10 +29,16 @@ from ledger.services.witness import (
     witnessed_log_drop,
     witnessed_log_list,
 )
+from ledger.services.witnessing import Witnessing
+
+logger = logging.getLogger(__name__)
+
+ROUND_S = 0.2
+TROUBLE_S = 1.0
 
 
 class Command(BaseCommand):
-    """``manage.py witness vkey | add VKEY | list | drop ORIGIN``."""
+    """``manage.py witness vkey | add VKEY | list | drop ORIGIN | ask``."""
 
     help = __doc__
 
@@ -36,6 +53,8 @@ class Command(BaseCommand):
         listing.add_argument("--json", action="store_true")
         drop = commands.add_parser("drop", help="cosign nothing more of a log")
         drop.add_argument("origin")
+        ask = commands.add_parser("ask", help="have this deployment's log cosigned, until stopped")
+        ask.add_argument("--once", action="store_true", help="ask once and stop")
 
     def handle(self, *, act: str, **options: str | None) -> None:
         """Do it, and print what others must know."""
@@ -51,8 +70,10 @@ class Command(BaseCommand):
                 case "drop":
                     witnessed_log_drop(origin=str(options["origin"]))
                     self.stdout.write("nothing more of it is cosigned; what was, is remembered")
-                case _:
+                case "list":
                     self._list(as_json=bool(options["json"]))
+                case _:
+                    self._ask(once=bool(options["once"]))
         except ProblemError as problem:
             raise CommandError(f"{problem.title}: {problem.detail}") from problem
 
@@ -65,6 +86,41 @@ class Command(BaseCommand):
             state = "watched" if log.vkeys else "dropped"
             conflicts = f"  {log.conflicts} CONFLICTS" if log.conflicts else ""
             self.stdout.write(f"{state}  {log.size:>12}  {log.origin}{conflicts}")
+
+    def _ask(self, *, once: bool) -> None:
+        """Ask round after round; trouble with the database, and a frozen log, are waited out."""
+        self.stopping = False
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._stop)
+        witnessing: Witnessing | None = None
+        while not self.stopping:
+            try:
+                witnessing = witnessing or _witnessing()
+                found = 0 if witnessing is None else witnessing.round(now=timezone.now())
+            except PolicyError:
+                raise
+            except (DatabaseError, ProblemError) as error:
+                logger.warning("the witnesses are not asked", exc_info=error)
+                connections[SYSTEM_ALIAS].close()
+                time.sleep(TROUBLE_S)
+                continue
+            if once:
+                self.stdout.write(f"{found} cosignatures")
+                return
+            time.sleep(ROUND_S)
+
+    def _stop(self, *_: object) -> None:
+        self.stopping = True
+
+
+def _witnessing() -> Witnessing | None:
+    """Return who asks, or ``None`` while there is no log."""
+    try:
+        with acting_as(PUBLIC):
+            log = current_log()
+    except NoLogError:
+        return None
+    return Witnessing(log, settings.WITNESS_POLICY, timeout_s=settings.WITNESS_TIMEOUT_S)
 
 
 def _as_json(log: WitnessedInfo) -> dict[str, object]:
