@@ -5,6 +5,7 @@ disagree. The rule is: S below the group order, A and R in canonical encoding an
 order, and the equation without the cofactor. Never verify in batches: batches decide otherwise.
 """
 
+from collections.abc import Sequence
 from hashlib import sha256
 
 from nacl.exceptions import BadSignatureError
@@ -35,6 +36,20 @@ def check_signature(public_key: bytes, message: bytes, signature: bytes) -> None
         raise SignatureError(
             f"the signature does not belong to key {key_id_of(public_key).hex()[:16]}…"
         ) from error
+
+
+def unsigned(triples: Sequence[tuple[bytes, bytes, bytes]]) -> list[int]:
+    """Return which of (public key, message, signature) do not hold, by their place.
+
+    Each is verified alone; this is a list only so that a process gets enough to do.
+    """
+    bad = []
+    for at, (public_key, message, signature) in enumerate(triples):
+        try:
+            check_signature(public_key, message, signature)
+        except SignatureError:
+            bad.append(at)
+    return bad
 
 
 def key_id_of(public_key: bytes) -> bytes:

@@ -14,18 +14,20 @@ from django.db import connections
 from foundation.core.actor import SYSTEM
 from foundation.tenancy import SYSTEM_ALIAS, acting_as
 from ledger.core.checkpoint import CheckpointError, parse_checkpoint
-from ledger.core.ed25519 import SignatureError, check_signature
 from ledger.core.entry import EntryError, parse_entry
 from ledger.core.merkle import leaf_hash, tree_root
 from ledger.core.note import NoteError, check_note, parse_note, parse_vkey
 from ledger.core.receipt import Receipt, ReceiptError, receipt_message
 from ledger.core.statement import StatementError, build_header, parse_statement, statement_hash
-from ledger.core.verify import Fault, LogVerifier, StoredCheckpoint, StoredLeaf
+from ledger.core.verify import Fault, LogVerifier, SignatureTask, StoredCheckpoint, StoredLeaf
 from ledger.models import Checkpoint, Member, SigningKey, Tile
 from ledger.selectors import HASH_SIZE_BYTES, TILE_WIDTH, LogInfo, current_log
+from ledger.services.signatures import SignatureChecker
 from ledger.services.signed import promise_of
 
 FAULTS_MAX = 100
+_NOT_SIGNED = "the signature does not belong to key {key}…"
+_NOT_PROMISED = "the receipt (received_at, deadline_at, receipt_signature) was not signed so"
 _ROWS_AT_ONCE = 2000
 _SELECT = """
     SELECT leaf.log_index, leaf.leaf_hash, leaf.chain_hash, leaf.submission_id, leaf.position,
@@ -80,15 +82,19 @@ def log_verify(
     but no operator that replaced everything. ``receipts`` and ``checkpoints`` from outside show
     a cut tail, which nothing inside can.
     """
-    with acting_as(SYSTEM):
+    with acting_as(SYSTEM), SignatureChecker() as signatures:
         log = current_log()
         stored = [*_checkpoints(log), *checkpoints]
         stored.sort(key=lambda checkpoint: checkpoint.size)
         verifier = LogVerifier(
-            vkey=parse_vkey(vkey or log.vkey), checkpoints=stored, receipts=receipts
+            vkey=parse_vkey(vkey or log.vkey),
+            checkpoints=stored,
+            receipts=receipts,
+            defer=lambda task: signatures.add(task, _NOT_SIGNED),
         )
-        columns = _Columns(log)
+        columns = _Columns(log, signatures)
         faults = _first(verifier.faults(columns.leaves()))
+        faults += _first(signatures.faults())
         faults += columns.faults[:FAULTS_MAX]
         faults += _first(_after(log, verifier, columns))
     faults.sort(key=lambda fault: fault.index)
@@ -103,8 +109,9 @@ def log_verify(
 class _Columns:
     """Reads the leaves in order, and compares every stored column on the way."""
 
-    def __init__(self, log: LogInfo) -> None:
+    def __init__(self, log: LogInfo, signatures: SignatureChecker) -> None:
         self.log = log
+        self.signatures = signatures
         self.faults: list[Fault] = []
         self.tiles = _Tiles(log)
 
@@ -126,8 +133,10 @@ class _Columns:
     def _leaf(self, row: tuple[Any, ...]) -> StoredLeaf:
         index, digest, chain, _, position = row[:5]
         if len(self.faults) < FAULTS_MAX:
-            check = _submission_faults if position == 0 else _entry_faults
-            found = check(self.log, row)
+            if position == 0:
+                found = _submission_faults(self.log, row, self.signatures)
+            else:
+                found = _entry_faults(self.log, row)
             self.faults += [Fault(index=index, what=what) for what in found]
         data = b""
         if position != 0:
@@ -144,7 +153,9 @@ def _header(row: tuple[Any, ...]) -> bytes:
         return b""
 
 
-def _submission_faults(log: LogInfo, row: tuple[Any, ...]) -> Iterator[str]:
+def _submission_faults(
+    log: LogInfo, row: tuple[Any, ...], signatures: SignatureChecker
+) -> Iterator[str]:
     """Yield the columns of a submission that differ from its statement and its receipt."""
     if row[10] is None:
         yield "the submission of this leaf is missing"
@@ -171,9 +182,17 @@ def _submission_faults(log: LogInfo, row: tuple[Any, ...]) -> Iterator[str]:
         log=log, stated=stated, statement=bytes(row[17]), time=row[20], deadline=row[21]
     )
     try:
-        check_signature(log.receipt_public_key, receipt_message(promise), bytes(row[22]))
-    except (SignatureError, ReceiptError):
-        yield "the receipt (received_at, deadline_at, receipt_signature) was not signed so"
+        message = receipt_message(promise)
+    except ReceiptError:
+        yield _NOT_PROMISED
+    else:
+        task = SignatureTask(
+            index=row[0],
+            public_key=log.receipt_public_key,
+            message=message,
+            signature=bytes(row[22]),
+        )
+        signatures.add(task, _NOT_PROMISED)
     microseconds = (row[20].microsecond, row[21].microsecond)
     if any(microsecond % 1000 for microsecond in microseconds):
         yield "received_at or deadline_at is finer than the signed receipt"

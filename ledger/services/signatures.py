@@ -1,0 +1,93 @@
+"""Signatures verified on all cores, while whoever found them goes on reading.
+
+Ed25519 is what a full verification costs; the replay of governance and hashes cannot be spread,
+the signatures can. Processes start only for a log that is worth it.
+"""
+
+import multiprocessing
+import os
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from types import TracebackType
+from typing import NamedTuple, Self
+
+from ledger.core.ed25519 import key_id_of, unsigned
+from ledger.core.verify import Fault, SignatureTask
+
+CHUNK = 512
+_WAITING_MAX = 16  # chunks that are handed out: memory stays bounded however long the log is
+
+
+class _Named(NamedTuple):
+    task: SignatureTask
+    what: str
+
+
+class SignatureChecker:
+    """Takes signatures to verify; ``faults`` gives those that do not hold, in order of index."""
+
+    def __init__(self, *, processes: int | None = None) -> None:
+        """Verify in ``processes``, by default one for each core that this process may use."""
+        self.count = 0
+        self._processes = processes or len(os.sched_getaffinity(0))
+        self._pool: ProcessPoolExecutor | None = None
+        self._chunk: list[_Named] = []
+        self._running: deque[tuple[list[_Named], Future[list[int]]]] = deque()
+        self._faults: list[Fault] = []
+
+    def __enter__(self) -> Self:
+        """Start nothing yet."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Stop the processes, at once where something went wrong."""
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=kind is not None)
+
+    def add(self, task: SignatureTask, what: str) -> None:
+        """Take a signature; ``what`` is the fault if it does not hold, ``{key}`` in it the key."""
+        self.count += 1
+        self._chunk.append(_Named(task, what))
+        if len(self._chunk) == CHUNK:
+            self._hand_out()
+
+    def faults(self) -> Iterator[Fault]:
+        """Wait for all, and yield what is wrong."""
+        while self._running:
+            self._take_back()
+        self._note(self._chunk, unsigned(_triples(self._chunk)))
+        self._chunk = []
+        yield from sorted(self._faults, key=lambda fault: fault.index)
+
+    def _hand_out(self) -> None:
+        if self._processes == 1:
+            self._note(self._chunk, unsigned(_triples(self._chunk)))
+        else:
+            # Spawned, not forked: a child must not inherit the connections to the database.
+            self._pool = self._pool or ProcessPoolExecutor(
+                self._processes, mp_context=multiprocessing.get_context("spawn")
+            )
+            self._running.append((self._chunk, self._pool.submit(unsigned, _triples(self._chunk))))
+            if len(self._running) > _WAITING_MAX:
+                self._take_back()
+        self._chunk = []
+
+    def _take_back(self) -> None:
+        chunk, future = self._running.popleft()
+        self._note(chunk, future.result())
+
+    def _note(self, chunk: Sequence[_Named], bad: Sequence[int]) -> None:
+        for at in bad:
+            task, what = chunk[at]
+            key = key_id_of(task.public_key).hex()[:16]
+            self._faults.append(Fault(index=task.index, what=what.format(key=key)))
+
+
+def _triples(chunk: Sequence[_Named]) -> list[tuple[bytes, bytes, bytes]]:
+    return [(task.public_key, task.message, task.signature) for task, _ in chunk]
