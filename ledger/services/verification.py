@@ -114,6 +114,7 @@ class _Columns:
         self.signatures = signatures
         self.faults: list[Fault] = []
         self.tiles = _Tiles(log)
+        self.complete = False
 
     def leaves(self) -> Iterator[StoredLeaf]:
         """Yield each leaf with the bytes that its row leads to."""
@@ -127,6 +128,7 @@ class _Columns:
                 self.tiles.add(leaf.leaf_hash or b"")
                 yield leaf
             if len(rows) < _ROWS_AT_ONCE:
+                self.complete = True
                 return
             first = rows[-1][0] + 1
 
@@ -248,8 +250,15 @@ class _Tiles:
             if all(len(hash_) == HASH_SIZE_BYTES for hash_ in tile):
                 self.add(tree_root(tile), level + 1)
 
-    def end(self) -> Iterator[Fault]:
-        """Yield what differs; partial tiles are stored above level 0."""
+    def end(self, *, complete: bool) -> Iterator[Fault]:
+        """Yield what differs; partial tiles are stored above level 0.
+
+        Unless the leaves were ``complete``, only of the tiles that were: nothing is known of
+        those over leaves that were not read, and they come before the leaf that stopped it.
+        """
+        if not complete:
+            yield from self.faults
+            return
         for level in range(1, len(self.levels)):
             if self.levels[level]:
                 self._compare(level)
@@ -280,7 +289,7 @@ def _checkpoints(log: LogInfo) -> list[StoredCheckpoint]:
 def _after(log: LogInfo, verifier: LogVerifier, columns: _Columns) -> Iterator[Fault]:
     """Yield what only the whole log shows: heads, tiles, orphans, members and keys."""
     yield from _head_faults(log)
-    yield from columns.tiles.end()
+    yield from columns.tiles.end(complete=columns.complete)
     with connections[SYSTEM_ALIAS].cursor() as cursor:
         cursor.execute(_ORPHANS)
         orphans = sum(count for (count,) in cursor.fetchall())

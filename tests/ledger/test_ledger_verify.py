@@ -14,7 +14,7 @@ from ledger.core.note import format_vkey, parse_note
 from ledger.core.receipt import Receipt
 from ledger.models import Cosignature
 from ledger.selectors import checkpoint_at
-from ledger.services import submission_append
+from ledger.services import submission_append, verification
 from ledger.services.verification import log_verify
 from tests.conftest import NOW, Channel
 from tests.database import Databases
@@ -110,6 +110,33 @@ def test_a_superusers_edit_of_any_column_is_found(
     verdict = log_verify()
     assert not verdict.sound
     assert verdict.faults[0].index == first_bad
+
+
+def test_what_was_not_read_any_more_is_no_fault_before_the_first_bad_index(
+    fresh_db: Channel, databases: Databases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    member = fresh_db.admit("pharmacy")
+    for count in (1, 1, 1, 1, 600):  # more than a tile, which is stored
+        drafts = [
+            EntryDraft(kind="test.thing.done.v1", id=uuid4(), body={"line": line})
+            for line in range(count)
+        ]
+        submission_append(actor=member, entries=drafts, now=NOW)
+        fresh_db.sequence()
+    assert log_verify().sound
+    with databases.superuser() as superuser:
+        superuser.execute("SET session_replication_role = replica")
+        superuser.execute("ALTER TABLE ledger_entry DISABLE TRIGGER refuse_change")
+        # Its admission: from then on nothing that it signed can be verified.
+        changed = superuser.execute(
+            "UPDATE ledger_entry SET content = overlay(content placing 'X' from 60)"
+            " WHERE entry_id = (SELECT leaf_hash FROM ledger_leaf WHERE log_index = 3)"
+        )
+        assert changed.rowcount == 1
+    monkeypatch.setattr(verification, "FAULTS_MAX", 3)
+    faults = log_verify().faults
+    assert faults[0].index == 3
+    assert len(faults) == 3
 
 
 def test_a_cut_tail_shows_against_a_receipt_only(fresh_db: Channel, databases: Databases) -> None:
