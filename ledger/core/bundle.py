@@ -173,11 +173,11 @@ def _check_proven(proven: ProvenEntry, checkpoint: Checkpoint, governance: Gover
         check_entry_signer(entry, statement)
         # Only the genesis names the key that signs it, so only there governance moves first.
         if proven.index == GENESIS_INDEX:
-            governance.apply(entry, proven.index)
+            governance.apply(entry, proven.index, header_index=proven.header_index)
         key = signing_key_of(governance, statement, proven.header_index)
         check_signature(key.public_key, statement_message(header.statement_bytes), header.signature)
         if proven.index != GENESIS_INDEX:
-            governance.apply(entry, proven.index)
+            governance.apply(entry, proven.index, header_index=proven.header_index)
     except (
         EntryError,
         StatementError,

@@ -269,7 +269,7 @@ class LogVerifier:
             entry = parse_entry(data)
             self._see(index, b"E", entry.organisation_id.bytes + entry.id.bytes)
             check_entry_signer(entry, statement)
-            self.governance.apply(entry, index)
+            self.governance.apply(entry, index, header_index=submission.index)
         except (EntryError, HeaderError, GovernanceError) as error:
             self._fault(index, str(error))
             if index == GENESIS_INDEX:

@@ -30,6 +30,7 @@ except ImportError:
 
 Check = Callable[[Any], bool]
 HOLDERS = ("system", "person", "member", "device")
+ENDORSEMENTS_MAX = 64
 WIDTH = 256
 
 
@@ -146,6 +147,18 @@ def is_object(value: Any) -> bool:
     return isinstance(value, dict)
 
 
+def rises(texts: list[str]) -> bool:
+    """Return whether each text is greater than the one before."""
+    return texts == sorted(set(texts))
+
+
+def are_endorsements(value: Any) -> bool:
+    """Return whether a value is an array of endorsements in order; raise ``BadError``."""
+    if not isinstance(value, list) or len(value) > ENDORSEMENTS_MAX:
+        return False
+    return rises([shape(each, ENDORSEMENT, "endorsement")["org"] for each in value])
+
+
 HEX = text_of("[0-9a-f]{64}")
 UUID = text_of("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 ORIGIN = text_of("[!-*,-~]{1,255}")
@@ -157,12 +170,14 @@ COUNT: Check = lambda value: is_count(value) and value > 0  # noqa: E731 - one o
 STATEMENT = {**SIGNED_BY, "n": COUNT, "root": HEX}
 CHAINED = {**STATEMENT, "first": is_count, "prev": HEX}
 PROMISE = {**STATEMENT, "stmt": HEX, "deadline": is_time}
+KIND = text_of(r"(?=.{1,128}\Z)[a-z]+(\.[a-z_]+)+\.v[1-9][0-9]*")
+ENDORSEMENT = {"org": UUID, "key": HEX, "policy": is_count, "sig": blob_of(64)}
 ENTRY = {
     **SIGNED_BY,
-    "kind": text_of(r"(?=.{1,128}\Z)[a-z]+(\.[a-z_]+)+\.v[1-9][0-9]*"),
+    "kind": KIND,
     "body": is_object,
     "commitments": list_of(HEX),
-    "endorsements": lambda value: value == [],
+    "endorsements": are_endorsements,
 }
 KEY = {"key": HEX, "public_key": blob_of(32)}
 HELD_KEY = {**KEY, "holder": lambda value: value in HOLDERS}
@@ -402,7 +417,10 @@ def parse_entry(data: bytes) -> Any:
 
 
 class Governance:
-    """Members and keys as the entries so far say; a key is (public key, org, holder, from, to)."""
+    """Members, keys and policies as the entries so far say.
+
+    A key is [public key, org, holder, from, to], a policy (index, n, orgs, member kind).
+    """
 
     def __init__(self, vkey: str) -> None:
         """Start before the genesis of the log with this key."""
@@ -410,34 +428,91 @@ class Governance:
         self.log = vkey.partition("+")[0]
         self.operator = ""
         self.members: dict[str, str] = {}
+        self.kinds: dict[str, str] = {}
+        self.left: set[str] = set()
         self.keys: dict[str, list[Any]] = {}
+        self.policies: dict[str, list[tuple[int, int, list[str], str]]] = {}
         self.receipt_key = b""
 
     def key_of(self, statement: dict[str, Any], index: int) -> Any:
         """Return the key that a statement at ``index`` has to be signed under."""
         need(statement["log"] == self.log, "a statement for another log")
-        key = self.keys.get(statement["key"])
-        need(key and key[1] == statement["org"], "a key that its organisation does not have")
-        assert key  # for the type checker; need() has raised
-        need(key[3] < index or (key[3], index) == (1, 0), "a key that is not valid yet")
-        need(key[4] is None or index < key[4], "a key that was revoked before")
+        key = self.valid_key(statement["key"], statement["org"], index)
         chains = key[2] in ("member", "device")
         need(chains == ("prev" in statement), "first and prev do not go with the key's holder")
         return key
 
-    def apply(self, entry: dict[str, Any], index: int) -> None:
-        """Take the next entry; raise ``BadError`` if governance forbids it."""
+    def valid_key(self, key_id: str, org: str, index: int) -> Any:
+        """Return a key of an organisation that is valid at a header's index."""
+        key = self.keys.get(key_id)
+        need(key and key[1] == org, "a key that its organisation does not have")
+        assert key  # for the type checker; need() has raised
+        need(key[3] < index or (key[3], index) == (1, 0), "a key that is not valid yet")
+        need(key[4] is None or index < key[4], "a key that was revoked before")
+        return key
+
+    def apply(self, entry: dict[str, Any], index: int, at: int) -> None:
+        """Take the next entry, of the submission with its header ``at``; raise ``BadError``."""
         kind, body = entry["kind"], entry["body"]
         need((kind == "ledger.genesis.v1") == (index == 1), "a genesis at index 1, only there")
-        rules = {
+        self.check_endorsements(entry, at)
+        if kind.startswith("ledger."):
+            rules = self.rules()
+            need(kind in rules, f"{kind} is no kind of governance that this file knows")
+            may = index == 1 or (entry["org"] in self.members and entry["org"] not in self.left)
+            need(may, "governance by no member")
+            rules[kind](entry, body, index)
+
+    def rules(self) -> dict[str, Callable[[dict[str, Any], dict[str, Any], int], None]]:
+        """Return what each kind of governance does."""
+        return {
             "ledger.genesis.v1": self.genesis,
             "ledger.member.admitted.v1": self.admit,
+            "ledger.member.left.v1": self.leave,
             "ledger.key.added.v1": self.add_key,
+            "ledger.key.rotated.v1": self.rotate_key,
             "ledger.key.revoked.v1": self.revoke_key,
+            "ledger.policy.set.v1": self.set_policy,
         }
-        if kind.startswith("ledger."):
-            need(kind in rules, f"{kind} is no kind of governance that this file knows")
-            rules[kind](entry, body, index)
+
+    def check_endorsements(self, entry: dict[str, Any], at: int) -> None:
+        """Raise ``BadError`` unless the policy in force at the header is met, exactly."""
+        before = [policy for policy in self.policies.get(entry["kind"], []) if policy[0] < at]
+        given = entry["endorsements"]
+        if not before or not before[-1][1]:
+            need(not given, "endorsements that no policy asks for")
+            return
+        policy = before[-1]
+        number = policy[0]
+        plain = leaf_hash(canonical({**entry, "endorsements": []}))
+        message = b"theriac/endorsement/v1\n" + plain + number.to_bytes(8, "big")
+        for each in given:
+            need(each["policy"] == number, "an endorsement under a policy that is not in force")
+            key = self.valid_key(each["key"], each["org"], at)
+            need(key[2] != "device", "an endorsement under a device's key")
+            need(
+                self.means(policy, each["org"]), "an endorsement by one that the policy leaves out"
+            )
+            check_signature(key[0], message, unbase64(each["sig"]), "an endorsement")
+        need(
+            len(given) >= policy[1],
+            f"{len(given)} endorsements of {policy[1]} that the policy at index {number} asks for",
+        )
+
+    def means(self, policy: tuple[int, int, list[str], str], org: str) -> bool:
+        """Return whether a member's endorsement counts under a policy."""
+        return self.kinds[org] == policy[3] if policy[3] else org in policy[2]
+
+    def need_met(self, policies: list[tuple[int, int, list[str], str]], gone: list[Any]) -> None:
+        """Raise ``BadError`` where without keys too few could endorse under a policy."""
+        able = {
+            key[1]
+            for key in self.keys.values()
+            if key[1] and key[4] is None and key[2] != "device" and key not in gone
+        }
+        for policy in policies:
+            meant = [org for org in able if self.means(policy, org)]
+            need(len(meant) >= policy[1], "fewer could endorse than a policy asks for")
 
     def genesis(self, entry: dict[str, Any], body: dict[str, Any], index: int) -> None:
         """Take the operator and the receipt key."""
@@ -459,24 +534,55 @@ class Governance:
         self.new_key(receipt_key, "", "receipt", index)
         self.receipt_key = unbase64(receipt_key["public_key"])
         self.operator = operator["org"]
-        self.members[self.operator] = operator["name"]
         self.new_key(operator, self.operator, "system", index)
+        self.members[self.operator] = operator["name"]
+        self.kinds[self.operator] = "operator"
 
     def admit(self, entry: dict[str, Any], body: dict[str, Any], index: int) -> None:
         """Take a new member with its first key."""
         shape(body, {"org": UUID, "name": NAME, "kind": WORD, "first_key": is_object}, "admission")
         need(entry["org"] == self.operator, "only the operator admits members")
-        need(body["org"] not in self.members, "a member that is one already")
+        need(body["org"] not in self.members, "a member that is or was one already")
         need(body["kind"] != "operator", "a second operator")
         key = shape(body["first_key"], HELD_KEY, "first key")
         self.new_key(key, body["org"], key["holder"], index)
         self.members[body["org"]] = body["name"]
+        self.kinds[body["org"]] = body["kind"]
+
+    def leave(self, entry: dict[str, Any], body: dict[str, Any], index: int) -> None:
+        """End a member and all its keys."""
+        shape(body, {"org": UUID, "reason": WORD}, "leave")
+        org = body["org"]
+        need(org in self.members and org not in self.left, "a leave of no member")
+        need(entry["org"] in (org, self.operator), "a leave that another member declares")
+        need(org != self.operator, "the operator cannot leave")
+        keys = [key for key in self.keys.values() if key[1] == org and key[4] is None]
+        self.need_met([policies[-1] for policies in self.policies.values()], keys)
+        self.left.add(org)
+        for key in keys:
+            key[4] = index
 
     def add_key(self, entry: dict[str, Any], body: dict[str, Any], index: int) -> None:
         """Take one more key of a member."""
         shape(body, {**HELD_KEY, **({"label": NAME} if "label" in body else {})}, "added key")
-        need(entry["org"] in self.members, "a key for no member")
         self.new_key(body, entry["org"], body["holder"], index)
+
+    def rotate_key(self, entry: dict[str, Any], body: dict[str, Any], index: int) -> None:
+        """Put a new key, which proves itself, in the place of one."""
+        members = {**KEY, "old": HEX, "possession": blob_of(64)}
+        shape(body, {**members, **({"label": NAME} if "label" in body else {})}, "rotation")
+        old, signer = self.keys.get(body["old"]), self.keys.get(entry["key"])
+        need(old and old[1] == entry["org"], "a rotation of a key that its organisation has not")
+        assert old  # for the type checker; need() has raised
+        need(old[4] is None, "a rotation of a key that ended before")
+        managed = signer is not None and signer[2] in ("system", "member")
+        need(entry["key"] == body["old"] or managed, "a rotation under a key that may not")
+        proof = {"v": 1, "log": self.log, "org": old[1], "key": body["key"], "holder": old[2]}
+        message = b"theriac/key-possession/v1\n" + canonical(proof)
+        public_key = self.fresh_key(body)
+        check_signature(public_key, message, unbase64(body["possession"]), "the new key's proof")
+        self.keys[body["key"]] = [public_key, old[1], old[2], index, None]
+        old[4] = index
 
     def revoke_key(self, entry: dict[str, Any], body: dict[str, Any], index: int) -> None:
         """End a key."""
@@ -488,14 +594,37 @@ class Governance:
         need(key[4] is None, "a key that was revoked before")
         left = [one for one in self.keys.values() if one[1] == key[1] and one[4] is None]
         need(len(left) > 1, "a revocation of the last key")
+        self.need_met([policies[-1] for policies in self.policies.values()], [key])
         key[4] = index
+
+    def set_policy(self, entry: dict[str, Any], body: dict[str, Any], index: int) -> None:
+        """Take a policy: how many endorsements, and whose, entries of a kind need from here on."""
+        by_kind = "member_kind" in body
+        meant: dict[str, Check] = {"member_kind": WORD} if by_kind else {"orgs": list_of(UUID)}
+        shape(body, {"kind": KIND, "n": is_count, **meant}, "policy")
+        need(entry["org"] == self.operator, "only the operator sets policies")
+        kind, orgs = body["kind"], body.get("orgs", [])
+        governs = kind in self.rules() and kind != "ledger.genesis.v1"
+        need(governs or not kind.startswith("ledger."), "a policy for no kind of entries")
+        need(max(body["n"], len(orgs)) <= ENDORSEMENTS_MAX, "a policy of too many")
+        need(rises(orgs), "a policy whose organisations are not in order")
+        present = all(org in self.members and org not in self.left for org in orgs)
+        need(present, "a policy that names no member")
+        need((body["n"] == 0) == (not by_kind and not orgs), "a policy of none, or for nobody")
+        policy = (index, body["n"], orgs, body.get("member_kind", ""))
+        self.need_met([policy], [])
+        self.policies.setdefault(kind, []).append(policy)
 
     def new_key(self, key: dict[str, Any], org: str, holder: str, index: int) -> None:
         """Register a key whose id was never there."""
+        self.keys[key["key"]] = [self.fresh_key(key), org, holder, index, None]
+
+    def fresh_key(self, key: dict[str, Any]) -> bytes:
+        """Return a public key that was never there; raise ``BadError``."""
         public_key = unbase64(key["public_key"])
         need(sha256(public_key).hex() == key["key"], "a key id that is not its key's")
         need(key["key"] not in self.keys, "a key that is there already")
-        self.keys[key["key"]] = [public_key, org, holder, index, None]
+        return public_key
 
 
 def check_same_signer(entry: dict[str, Any], statement: dict[str, Any]) -> None:
@@ -540,7 +669,7 @@ class Replay:
                 raise BadError("the log ends inside this submission")
             self.hashes.append(leaf_hash(entry_data))
             try:
-                self.entry(at, entry_data, statement)
+                self.entry(at, index, entry_data, statement)
             except BadError as error:
                 raise BadError(error.what, at) from None
             if at == 1:
@@ -561,12 +690,12 @@ class Replay:
             self.heads[statement["key"]] = (head[0] + statement["n"], digest)
         self.statements[digest] = statement
 
-    def entry(self, index: int, data: bytes, statement: dict[str, Any]) -> None:
-        """Check one entry."""
+    def entry(self, index: int, at: int, data: bytes, statement: dict[str, Any]) -> None:
+        """Check one entry of the submission with its header ``at``."""
         entry = parse_entry(data)
         self.see("entry", entry)
         check_same_signer(entry, statement)
-        self.governance.apply(entry, index)
+        self.governance.apply(entry, index, at)
 
     def see(self, what: str, value: dict[str, Any]) -> None:
         """Refuse an id that the organisation has used."""
@@ -736,10 +865,10 @@ def check_proven(
     check_same_signer(entry, statement)
     # The genesis names the key that it is signed under; every other key was there before.
     if index == 1:
-        governance.apply(entry, index)
+        governance.apply(entry, index, at)
     check_signature(governance.key_of(statement, at)[0], message, signature, "the statement")
     if index != 1:
-        governance.apply(entry, index)
+        governance.apply(entry, index, at)
     return entry
 
 

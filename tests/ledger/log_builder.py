@@ -16,8 +16,9 @@ from ledger.core.canonical import Json
 from ledger.core.checkpoint import format_checkpoint
 from ledger.core.commitment import commit
 from ledger.core.ed25519 import key_id_of
-from ledger.core.entry import EntryDraft, build_entry, parse_entry
-from ledger.core.governance import PREFIX
+from ledger.core.endorsement import Endorsement, endorsement_message
+from ledger.core.entry import EntryDraft, build_entry, endorse_entry, parse_entry
+from ledger.core.governance import POLICY_SET, PREFIX
 from ledger.core.members import format_base64
 from ledger.core.merkle import leaf_hash, next_chain_hash, tree_root
 from ledger.core.note import (
@@ -27,6 +28,7 @@ from ledger.core.note import (
     format_signature_line,
     format_vkey,
 )
+from ledger.core.possession import possession_message
 from ledger.core.proof import node_reader, prove_inclusion
 from ledger.core.receipt import Promise, Receipt, receipt_message
 from ledger.core.statement import (
@@ -83,6 +85,28 @@ class Signer:
     def key_json(self) -> dict[str, Json]:
         return {"key": self.key_id.hex(), "public_key": format_base64(self.public_key)}
 
+    def possession(self, holder: str) -> bytes:
+        """Return the key's proof that it is held."""
+        message = possession_message(
+            log=ORIGIN,
+            organisation_id=self.organisation_id,
+            public_key=self.public_key,
+            holder=holder,
+        )
+        return self.sign(message)
+
+    def endorse(self, entry: bytes, policy_index: int) -> Endorsement:
+        """Return the organisation's word for an entry, whatever endorsements that has."""
+        message = endorsement_message(
+            endorsed_hash=leaf_hash(endorse_entry(entry, [])), policy_index=policy_index
+        )
+        return Endorsement(
+            organisation_id=self.organisation_id,
+            key_id=self.key_id,
+            policy_index=policy_index,
+            signature=self.sign(message),
+        )
+
 
 @dataclass
 class LogBuilder:
@@ -119,17 +143,25 @@ class LogBuilder:
 
     def submit(self, signer: Signer, *drafts: EntryDraft) -> Receipt:
         """Append one submission, signed and chained as its key demands; return the receipt."""
-        entries = [
-            build_entry(
-                draft=draft,
-                log=ORIGIN,
-                organisation_id=signer.organisation_id,
-                key_id=signer.key_id,
-                time=self.time(),
-            )
-            for draft in drafts
-        ]
-        return self.append(signer, entries)
+        return self.append(signer, [self.entry(signer, draft) for draft in drafts])
+
+    def submit_endorsed(
+        self, signer: Signer, draft: EntryDraft, policy_index: int, *endorsers: Signer
+    ) -> Receipt:
+        """Append a submission of one entry, which these endorse."""
+        entry = self.entry(signer, draft)
+        endorsements = [endorser.endorse(entry, policy_index) for endorser in endorsers]
+        return self.append(signer, [endorse_entry(entry, endorsements)])
+
+    def entry(self, signer: Signer, draft: EntryDraft) -> bytes:
+        """Return the entry of a draft, signed by nobody yet."""
+        return build_entry(
+            draft=draft,
+            log=ORIGIN,
+            organisation_id=signer.organisation_id,
+            key_id=signer.key_id,
+            time=self.time(),
+        )
 
     def append(self, signer: Signer, entries: Sequence[bytes]) -> Receipt:
         """Append built entries, whatever they are."""
@@ -261,6 +293,22 @@ class LogBuilder:
     def key_added(self, signer: Signer, holder: str) -> EntryDraft:
         return self.draft("ledger.key.added.v1", {**signer.key_json(), "holder": holder})
 
+    def key_rotated(self, old: Signer, new: Signer, holder: str, **members: Json) -> EntryDraft:
+        possession = format_base64(new.possession(holder))
+        body = {"old": old.key_id.hex(), **new.key_json(), "possession": possession, **members}
+        return self.draft("ledger.key.rotated.v1", body)
+
+    def member_left(self, signer: Signer, reason: str = "closed") -> EntryDraft:
+        body = {"org": str(signer.organisation_id), "reason": reason}
+        return self.draft("ledger.member.left.v1", body)
+
+    def policy_set(self, kind: str, n: int, *meant: UUID | str) -> EntryDraft:
+        """Return a policy for organisations, or for a kind of member where that is a word."""
+        if len(meant) == 1 and isinstance(meant[0], str):
+            return self.draft(POLICY_SET, {"kind": kind, "n": n, "member_kind": meant[0]})
+        orgs: list[Json] = [*sorted(str(organisation_id) for organisation_id in meant)]
+        return self.draft(POLICY_SET, {"kind": kind, "n": n, "orgs": orgs})
+
     def key_revoked(self, signer: Signer, reason: str = "rotated") -> EntryDraft:
         body = {"key": signer.key_id.hex(), "reason": reason}
         return self.draft("ledger.key.revoked.v1", body)
@@ -297,5 +345,30 @@ def small_log() -> tuple[LogBuilder, Cast]:
     log.checkpoint()
     log.submit(cast.scanner, log.draft(DONE, {"step": 3}, opened_commitment()))
     log.submit(cast.scanner, log.draft(DONE, {"step": 4}))
+    log.checkpoint()
+    return log, cast
+
+
+def governed_log() -> tuple[LogBuilder, Cast]:
+    """Return the small log with endorsement policies, a rotation and a member that leaves.
+
+    Entry 19 is endorsed by two; entry 17 rotates the key that signs it, 23 revokes the new one.
+    """
+    log, cast = small_log()
+    second, third = Signer("pharmacy 2", PHARMACY), Signer("pharmacy 3", PHARMACY)
+    log.submit(cast.operator, log.policy_set(DONE, 2, OPERATOR, WHOLESALER, PHARMACY))
+    log.submit(cast.pharmacy, log.key_rotated(cast.pharmacy, second, "system", label="of 2027"))
+    done = log.draft(DONE, {"step": 6})
+    log.submit_endorsed(second, done, 15, cast.wholesaler, cast.operator)
+    log.submit(second, log.key_added(third, "system"))
+    log.submit(third, log.key_revoked(second, "lost"))
+    log.submit(cast.operator, log.policy_set(POLICY_SET, 1, "wholesaler"))
+    over = log.policy_set(DONE, 0)
+    log.submit_endorsed(cast.operator, over, 25, cast.wholesaler)
+    log.submit(third, log.draft(DONE, {"step": 7}))
+    free = log.policy_set(POLICY_SET, 1, OPERATOR)
+    log.submit_endorsed(cast.operator, free, 25, cast.wholesaler)
+    log.submit(cast.wholesaler, log.member_left(cast.wholesaler))
+    log.submit(third, log.draft(DONE, {"step": 8}))
     log.checkpoint()
     return log, cast

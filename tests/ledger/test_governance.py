@@ -41,7 +41,7 @@ def governed() -> Governance:
     governance = Governance(LOG.vkey)
     for index, leaf in enumerate(LOG.leaves):
         if LOG.headers[index] != index:
-            governance.apply(parse_entry(leaf), index)
+            governance.apply(parse_entry(leaf), index, header_index=LOG.headers[index])
     return governance
 
 
@@ -67,7 +67,7 @@ def test_before_the_genesis_there_is_nobody() -> None:
         with pytest.raises(GovernanceError, match="no genesis"):
             ask()
     with pytest.raises(GovernanceError, match="genesis"):
-        governance.apply(entry_of(LOG.draft(DONE, {}), CAST.pharmacy), 1)
+        governance.apply(entry_of(LOG.draft(DONE, {}), CAST.pharmacy), 1, header_index=0)
 
 
 def valid_at(governance: Governance, signer: Signer) -> list[int]:
@@ -89,7 +89,7 @@ def test_a_key_is_valid_after_its_addition_and_before_its_revocation() -> None:
     assert valid_at(governance, CAST.operator) == [0, *range(2, 31)]
     assert valid_at(governance, CAST.pharmacy) == list(range(5, 31))
     assert valid_at(governance, CAST.scanner) == list(range(7, 31))
-    governance.apply(entry_of(LOG.key_revoked(CAST.scanner), CAST.pharmacy), 20)
+    governance.apply(entry_of(LOG.key_revoked(CAST.scanner), CAST.pharmacy), 20, header_index=19)
     assert valid_at(governance, CAST.scanner) == list(range(7, 20))
     assert valid_at(governance, SECOND) == []
     assert valid_at(governance, Signer("scanner", WHOLESALER)) == []
@@ -97,21 +97,29 @@ def test_a_key_is_valid_after_its_addition_and_before_its_revocation() -> None:
 
 def test_a_revoked_key_never_returns() -> None:
     governance = governed()
-    governance.apply(entry_of(LOG.key_revoked(CAST.scanner), CAST.operator), 20)
+    governance.apply(entry_of(LOG.key_revoked(CAST.scanner), CAST.operator), 20, header_index=19)
     for signer in (CAST.pharmacy, CAST.wholesaler):
         with pytest.raises(GovernanceError, match="is or was a key"):
-            governance.apply(entry_of(LOG.key_added(CAST.scanner, "device"), signer), 21)
+            governance.apply(
+                entry_of(LOG.key_added(CAST.scanner, "device"), signer), 21, header_index=20
+            )
     with pytest.raises(GovernanceError, match="already"):
-        governance.apply(entry_of(LOG.key_revoked(CAST.scanner), CAST.pharmacy), 21)
+        governance.apply(
+            entry_of(LOG.key_revoked(CAST.scanner), CAST.pharmacy), 21, header_index=20
+        )
 
 
 def test_the_last_key_of_an_organisation_stays() -> None:
     governance = governed()
     with pytest.raises(GovernanceError, match="locked out"):
-        governance.apply(entry_of(LOG.key_revoked(CAST.wholesaler), CAST.wholesaler), 20)
-    governance.apply(entry_of(LOG.key_revoked(CAST.pharmacy), CAST.pharmacy), 20)
+        governance.apply(
+            entry_of(LOG.key_revoked(CAST.wholesaler), CAST.wholesaler), 20, header_index=19
+        )
+    governance.apply(entry_of(LOG.key_revoked(CAST.pharmacy), CAST.pharmacy), 20, header_index=19)
     with pytest.raises(GovernanceError, match="locked out"):
-        governance.apply(entry_of(LOG.key_revoked(CAST.scanner), CAST.operator), 21)
+        governance.apply(
+            entry_of(LOG.key_revoked(CAST.scanner), CAST.operator), 21, header_index=20
+        )
 
 
 def test_a_label_is_kept() -> None:
@@ -119,7 +127,7 @@ def test_a_label_is_kept() -> None:
     draft = LOG.draft(
         "ledger.key.added.v1", {**SECOND.key_json(), "holder": "person", "label": "Till 2"}
     )
-    governance.apply(entry_of(draft, CAST.pharmacy), 20)
+    governance.apply(entry_of(draft, CAST.pharmacy), 20, header_index=19)
     key = governance.keys[SECOND.key_id]
     assert (key.label, key.holder, key.added_index) == ("Till 2", Holder.PERSON, 20)
 
@@ -170,7 +178,7 @@ def test_what_breaks_a_rule_is_refused_and_changes_nothing(make: Make, reason: s
     governance = governed()
     before = (dict(governance.members), dict(governance.keys))
     with pytest.raises(GovernanceError) as caught:
-        governance.apply(entry_of(*make()), 20)
+        governance.apply(entry_of(*make()), 20, header_index=19)
     assert reason in str(caught.value)
     assert (dict(governance.members), dict(governance.keys)) == before
 
@@ -203,7 +211,9 @@ def test_a_genesis_that_does_not_fit_its_log_is_refused(
 ) -> None:
     governance = Governance(LOG.vkey)
     with pytest.raises(GovernanceError) as caught:
-        governance.apply(entry_of(body_of(LOG.genesis(), **members), CAST.operator), 1)
+        governance.apply(
+            entry_of(body_of(LOG.genesis(), **members), CAST.operator), 1, header_index=0
+        )
     assert reason in str(caught.value)
     assert dict(governance.members) == {}
 
@@ -212,9 +222,9 @@ def test_entries_of_another_log_or_out_of_order_are_refused() -> None:
     governance = governed()
     other = entry_of(LOG.draft(DONE, {}), CAST.pharmacy, log="other/1")
     with pytest.raises(GovernanceError, match="another log"):
-        governance.apply(other, 20)
+        governance.apply(other, 20, header_index=19)
     with pytest.raises(GovernanceError, match="comes after"):
-        governance.apply(entry_of(LOG.draft(DONE, {}), CAST.pharmacy), 13)
+        governance.apply(entry_of(LOG.draft(DONE, {}), CAST.pharmacy), 13, header_index=12)
 
 
 def test_a_genesis_names_the_trusted_key() -> None:
@@ -222,4 +232,4 @@ def test_a_genesis_names_the_trusted_key() -> None:
     other = parse_vkey("theriac.example/t1+00332239+AQOhB7/zzhC+HXDdGOdLwJln5NYwm6UNXx3chmQSVTG4")
     trusted = type(key)(name=key.name, key_type=key.key_type, public_key=other.public_key)
     with pytest.raises(GovernanceError, match="trusted under"):
-        Governance(trusted).apply(entry_of(LOG.genesis(), CAST.operator), 1)
+        Governance(trusted).apply(entry_of(LOG.genesis(), CAST.operator), 1, header_index=0)

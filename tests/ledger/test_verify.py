@@ -1,11 +1,14 @@
 """The engine of verification: a sound log passes, and each way to cheat is named at its index."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
+from ledger.core.canonical import canonical_bytes
 from ledger.core.ed25519 import SignatureError, check_signature
+from ledger.core.entry import endorse_entry
 from ledger.core.merkle import leaf_hash, tree_root
 from ledger.core.statement import KeyChain
 from ledger.core.verify import (
@@ -15,7 +18,15 @@ from ledger.core.verify import (
     StoredCheckpoint,
     StoredLeaf,
 )
-from tests.ledger.log_builder import DONE, PHARMACY, Cast, LogBuilder, Signer, small_log
+from tests.ledger.log_builder import (
+    DONE,
+    PHARMACY,
+    WHOLESALER,
+    Cast,
+    LogBuilder,
+    Signer,
+    small_log,
+)
 
 
 def faults_of(log: LogBuilder, leaves: list[StoredLeaf] | None = None) -> list[Fault]:
@@ -167,6 +178,71 @@ def against_governance(log: LogBuilder, cast: Cast) -> None:
     log.submit(cast.pharmacy, log.admission(Signer("x", PHARMACY), "X", "hospital", "system"))
 
 
+def unendorsed(log: LogBuilder, cast: Cast) -> None:
+    log.submit(cast.operator, log.policy_set(DONE, 1, PHARMACY))
+    log.submit(cast.operator, log.draft(DONE, {}))
+
+
+def endorsed_for_nothing(log: LogBuilder, cast: Cast) -> None:
+    log.submit_endorsed(cast.pharmacy, log.draft(DONE, {}), 15, cast.operator)
+
+
+def endorsed_by_a_device(log: LogBuilder, cast: Cast) -> None:
+    log.submit(cast.operator, log.policy_set(DONE, 1, "pharmacy"))
+    log.submit_endorsed(cast.operator, log.draft(DONE, {}), 15, cast.scanner)
+
+
+def endorsed_by_another(log: LogBuilder, cast: Cast) -> None:
+    log.submit(cast.operator, log.policy_set(DONE, 1, "pharmacy"))
+    log.submit_endorsed(cast.operator, log.draft(DONE, {}), 15, cast.pharmacy, cast.operator)
+
+
+def endorsed_elsewhere(log: LogBuilder, cast: Cast) -> None:
+    log.submit(cast.operator, log.policy_set(DONE, 1, PHARMACY))
+    entry = log.entry(cast.operator, log.draft(DONE, {}))
+    other = log.entry(cast.operator, log.draft(DONE, {"other": 1}))
+    log.append(cast.operator, [endorse_entry(entry, [cast.pharmacy.endorse(other, 15)])])
+
+
+def endorsed_under_an_old_policy(log: LogBuilder, cast: Cast) -> None:
+    log.submit(cast.operator, log.policy_set(DONE, 1, PHARMACY))
+    log.submit(cast.operator, log.policy_set(DONE, 1, "pharmacy"))
+    log.submit_endorsed(cast.operator, log.draft(DONE, {}), 15, cast.pharmacy)
+
+
+def endorsed_out_of_order(log: LogBuilder, cast: Cast) -> None:
+    log.submit(cast.operator, log.policy_set(DONE, 2, PHARMACY, WHOLESALER))
+    log.submit_endorsed(cast.operator, log.draft(DONE, {}), 15, cast.pharmacy, cast.wholesaler)
+    value = json.loads(log.leaves[17])
+    value["endorsements"].reverse()
+    del log.leaves[16:], log.headers[16:]
+    log.append(cast.operator, [canonical_bytes(value)])
+
+
+def policy_that_nobody_meets(log: LogBuilder, cast: Cast) -> None:
+    log.submit(cast.operator, log.policy_set(DONE, 2, "pharmacy"))
+
+
+def rotated_without_proof(log: LogBuilder, cast: Cast) -> None:
+    new = Signer("new", PHARMACY)
+    log.submit(cast.pharmacy, log.key_rotated(cast.pharmacy, new, "member"))
+
+
+def rotated_by_a_device(log: LogBuilder, cast: Cast) -> None:
+    new = Signer("new", PHARMACY)
+    log.submit(cast.scanner, log.key_rotated(cast.pharmacy, new, "system"))
+
+
+def left(log: LogBuilder, cast: Cast) -> None:
+    log.submit(cast.operator, log.member_left(cast.pharmacy))
+    log.submit(cast.pharmacy, log.draft(DONE, {}))
+
+
+def needed(log: LogBuilder, cast: Cast) -> None:
+    log.submit(cast.operator, log.policy_set(DONE, 1, PHARMACY))
+    log.submit(cast.operator, log.member_left(cast.pharmacy))
+
+
 CHEATS: list[tuple[Cheat, int, str]] = [
     (foreign_entry, 15, "names another log, organisation or key"),
     (used_id, 17, "the id was used before"),
@@ -177,6 +253,18 @@ CHEATS: list[tuple[Cheat, int, str]] = [
     (forged, 14, "does not belong to key"),
     (no_entry, 15, "is missing"),
     (against_governance, 15, "only the operator admits"),
+    (unendorsed, 17, "0 endorsements of 1"),
+    (endorsed_for_nothing, 15, "no policy in force asks"),
+    (endorsed_by_a_device, 17, "a key that a device holds"),
+    (endorsed_by_another, 17, "is of none that the policy means"),
+    (endorsed_elsewhere, 17, "does not hold"),
+    (endorsed_under_an_old_policy, 19, "the one in force stands at 17"),
+    (endorsed_out_of_order, 17, "does not follow the one before"),
+    (policy_that_nobody_meets, 15, "fewer than that could endorse"),
+    (rotated_without_proof, 15, "does not prove that the key is held"),
+    (rotated_by_a_device, 15, "rotated under itself"),
+    (left, 16, "was revoked at index 15"),
+    (needed, 17, "without it fewer than 1 could endorse"),
 ]
 
 

@@ -8,12 +8,23 @@ import json
 from pathlib import Path
 
 from ledger.core.canonical import canonical_bytes
+from ledger.core.endorsement import endorsement_message
+from ledger.core.entry import endorse_entry, parse_entry
 from ledger.core.members import format_base64
 from ledger.core.merkle import EMPTY_ROOT, leaf_hash, next_chain_hash, tree_root
 from ledger.core.note import format_vkey
+from ledger.core.possession import possession_message
 from ledger.core.receipt import receipt_message
 from ledger.core.statement import parse_header, statement_hash, statement_message
-from tests.ledger.log_builder import OPENING, opened_commitment, seed_of, small_log
+from tests.ledger.log_builder import (
+    OPENING,
+    PHARMACY,
+    Signer,
+    governed_log,
+    opened_commitment,
+    seed_of,
+    small_log,
+)
 
 FOLDER = Path(__file__).parent / "theriac"
 SIGNERS = ("log", "operator", "receipts", "wholesaler", "pharmacy", "scanner")
@@ -38,7 +49,7 @@ def vectors() -> dict[str, bytes]:
                 "chain_hash": chain_hash.hex(),
             }
         )
-    parts = {
+    parts: dict[str, object] = {
         "canonical": {
             "value": {"b": [1, True, "é\n"], "a": {"z": -1, "A": ""}},
             "bytes": canonical_bytes({"b": [1, True, "é\n"], "a": {"z": -1, "A": ""}}).decode(),
@@ -71,8 +82,49 @@ def vectors() -> dict[str, bytes]:
         "leaves": leaves,
         "checkpoint": checkpoint.decode(),
     }
-    text = json.dumps(parts, ensure_ascii=False, indent=1)
-    return {"ledger.json": f"{text}\n".encode(), "bundle.json": bundle}
+    return {
+        "ledger.json": as_text(parts),
+        "bundle.json": bundle,
+        "governance.json": as_text(governance_parts()),
+        "endorsed-bundle.json": governed_log()[0].bundle(19),
+    }
+
+
+def governance_parts() -> dict[str, object]:
+    """Return the leaves that the governed log has beyond the small one, and what was signed."""
+    log, cast = governed_log()
+    endorsed, second = log.leaves[19], Signer("pharmacy 2", PHARMACY)
+    entry = parse_entry(endorsed)
+    message = endorsement_message(endorsed_hash=entry.endorsed_hash, policy_index=15)
+    possession = possession_message(
+        log=log.vkey.name, organisation_id=PHARMACY, public_key=second.public_key, holder="system"
+    )
+    return {
+        "seeds": {name: bytes(seed_of(name)).hex() for name in (second.name, "pharmacy 3")},
+        "endorsement": {
+            "entry_without": endorse_entry(endorsed, []).decode(),
+            "leaf_hash_without": entry.endorsed_hash.hex(),
+            "policy": 15,
+            "message": message.hex(),
+            "sig_of_wholesaler": format_base64(cast.wholesaler.sign(message)),
+        },
+        "possession": {
+            "message": possession.decode(),
+            "sig": format_base64(second.possession("system")),
+        },
+        "leaves": [
+            {"index": index, "leaf": leaf.decode(), "leaf_hash": leaf_hash(leaf).hex()}
+            for index, leaf in enumerate(log.leaves)
+            if index > 13
+        ],
+        "root": tree_root(log.hashes).hex(),
+        "checkpoint": log.checkpoint().decode(),
+    }
+
+
+def as_text(parts: dict[str, object]) -> bytes:
+    """Return JSON that people read."""
+    return f"{json.dumps(parts, ensure_ascii=False, indent=1)}\n".encode()
 
 
 def main() -> None:

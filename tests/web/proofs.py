@@ -11,12 +11,14 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any, TypeAlias
 
+from ledger.core.bundle import BundleError, check_bundle, parse_bundle
 from ledger.core.canonical import canonical_bytes
 from ledger.core.note import VerifierKey
 from ledger.core.receipt import ReceiptError, check_receipt, parse_receipt
 from ledger.core.sequenced import check_sequenced, parse_sequenced
 from ledger.core.tlog_proof import TlogProofError, check_tlog_proof, parse_tlog_proof
-from tests.ledger.log_builder import DONE, OPENING, LogBuilder, Signer, small_log
+from tests.ledger.log_builder import DONE, OPENING, LogBuilder, Signer, governed_log, small_log
+from tests.ledger.test_verify import CHEATS
 
 SCRIPT = Path(__file__).parents[2] / "ledger" / "verifier" / "theriac_verify.py"
 # verdict, index, what does not hold
@@ -49,9 +51,47 @@ def rich_log() -> LogBuilder:
 
 
 def bundles() -> list[bytes]:
-    """Return sound bundles: of a genesis, an opened commitment, and a late entry of many."""
-    log, late = small_log()[0], rich_log()
-    return [log.bundle(1), log.bundle(11, [OPENING]), late.bundle(len(late.leaves) - 1)]
+    """Return sound bundles: of a genesis, an opened commitment, and a late entry of many.
+
+    Then of an endorsed entry, and of one that all kinds of governance stand before.
+    """
+    log, late, governed = small_log()[0], rich_log(), governed_log()[0]
+    return [
+        log.bundle(1),
+        log.bundle(11, [OPENING]),
+        late.bundle(len(late.leaves) - 1),
+        governed.bundle(19),
+        governed.bundle(35),
+    ]
+
+
+def governed_bundles() -> list[bytes]:
+    """Return the bundle of every entry of logs that were governed well, and against the rules."""
+    logs = [governed_log()[0]]
+    for cheat, _, _ in CHEATS:
+        log, cast = small_log()
+        cheat(log, cast)
+        logs.append(log)
+    return [
+        log.bundle(index)
+        for log in logs
+        for index, header in enumerate(log.headers)
+        if header != index and index > 13 and is_entry(log.leaves[index])
+    ]
+
+
+def is_entry(leaf: bytes) -> bool:
+    """Return whether a leaf is an object with a kind, so that a bundle can be made of it."""
+    return b'"kind":' in leaf
+
+
+def of_core(data: bytes, log: VerifierKey) -> str:
+    """Return the verdict of the core on a bundle."""
+    try:
+        check_bundle(parse_bundle(data), log)
+    except BundleError:
+        return "bad"
+    return "sound"
 
 
 def of_bundle(data: bytes, vkey: str | None, folder: Path) -> Answer:

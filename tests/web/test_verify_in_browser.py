@@ -69,7 +69,7 @@ def only_leaves_out(data: bytes, sound: bytes) -> bool:
     return len(same) == 4 and all(proven in whole["governance"] for proven in ours["governance"])
 
 
-@pytest.mark.parametrize(("which", "stride"), [(0, 1), (1, 4), (2, 19)])
+@pytest.mark.parametrize(("which", "stride"), [(0, 1), (1, 4), (2, 19), (3, 23), (4, 41)])
 def test_every_spoiled_bundle_gets_the_verdict_of_the_standalone_verifier(
     page: "Page", tmp_path: Path, which: int, stride: int
 ) -> None:
@@ -89,6 +89,17 @@ def test_every_spoiled_bundle_gets_the_verdict_of_the_standalone_verifier(
     held = [data for data, (verdict, _, _) in zip(cases, theirs, strict=True) if verdict == "sound"]
     assert held[0] == sound
     assert [data for data in held if not only_leaves_out(data, sound)] == []
+
+
+def test_all_three_decide_alike_about_what_governance_allows(page: "Page", tmp_path: Path) -> None:
+    cases = proofs.governed_bundles()
+    vkey = json.loads(cases[0])["vkey"]
+    theirs = [proofs.of_bundle(data, vkey, tmp_path) for data in cases]
+    assert answers(page, [[data] for data in cases], vkey) == theirs
+    core = [proofs.of_core(data, parse_vkey(vkey)) for data in cases]
+    assert core == [verdict for verdict, _, _ in theirs]
+    assert core[:11] == ["sound"] * 11
+    assert core.count("bad") > 12
 
 
 @pytest.mark.parametrize(

@@ -349,12 +349,24 @@ const TheriacVerify = (() => {
   const STATEMENT = { ...SIGNED_BY, n: (value) => isCount(value) && value > 0, root: HEX };
   const CHAINED = { ...STATEMENT, first: isCount, prev: HEX };
   const PROMISE = { ...STATEMENT, stmt: HEX, deadline: isTime };
+  const KIND = textOf(/^(?=.{1,128}$)[a-z]+(\.[a-z_]+)+\.v[1-9][0-9]*$/);
+  const ENDORSEMENT = { org: UUID, key: HEX, policy: isCount, sig: blobOf(64) };
+  const ENDORSEMENTS_MAX = 64;
+
+  // Whether each text is greater than the one before: they are ASCII.
+  const rises = (texts) => texts.every((text, at) => at === 0 || texts[at - 1] < text);
+
+  function areEndorsements(value) {
+    if (!Array.isArray(value) || value.length > ENDORSEMENTS_MAX) return false;
+    return rises(value.map((each) => shape(each, ENDORSEMENT, "endorsement").org));
+  }
+
   const ENTRY = {
     ...SIGNED_BY,
-    kind: textOf(/^(?=.{1,128}$)[a-z]+(\.[a-z_]+)+\.v[1-9][0-9]*$/),
+    kind: KIND,
     body: isObject,
     commitments: listOf(HEX),
-    endorsements: (value) => Array.isArray(value) && value.length === 0,
+    endorsements: areEndorsements,
   };
   const KEY = { key: HEX, public_key: blobOf(32) };
   const HELD_KEY = { ...KEY, holder: (value) => HOLDERS.includes(value) };
@@ -481,45 +493,117 @@ const TheriacVerify = (() => {
     return shape(parseCanonical(data), ENTRY, "entry");
   }
 
-  // Members and keys as the entries so far say.
+  // Members, keys and policies as the entries so far say.
   class Governance {
     constructor(vkey) {
       this.vkey = vkey;
       this.log = vkey.split("+")[0];
       this.operator = "";
       this.members = new Map();
+      this.kinds = new Map();
+      this.left = new Set();
       this.keys = new Map();
+      this.policies = new Map();
       this.receiptKey = new Uint8Array();
+      this.rules = {
+        "ledger.genesis.v1": this.genesis,
+        "ledger.member.admitted.v1": this.admit,
+        "ledger.member.left.v1": this.leave,
+        "ledger.key.added.v1": this.addKey,
+        "ledger.key.rotated.v1": this.rotateKey,
+        "ledger.key.revoked.v1": this.revokeKey,
+        "ledger.policy.set.v1": this.setPolicy,
+      };
     }
 
     keyOf(statement, index) {
       need(statement.log === this.log, "a statement for another log");
-      const key = this.keys.get(statement.key);
-      need(key && key.org === statement.org, "a key that its organisation does not have");
-      const signsGenesis = key.from === 1 && index === 0;
-      need(key.from < index || signsGenesis, "a key that is not valid yet");
-      need(key.to === null || index < key.to, "a key that was revoked before");
+      const key = this.validKey(statement.key, statement.org, index);
       const chains = key.holder === "member" || key.holder === "device";
       const has = Object.hasOwn(statement, "prev");
       need(chains === has, "first and prev do not go with the key's holder");
       return key;
     }
 
+    validKey(keyId, org, index) {
+      const key = this.keys.get(keyId);
+      need(key && key.org === org, "a key that its organisation does not have");
+      const signsGenesis = key.from === 1 && index === 0;
+      need(key.from < index || signsGenesis, "a key that is not valid yet");
+      need(key.to === null || index < key.to, "a key that was revoked before");
+      return key;
+    }
+
     // What the entry did, in words; an entry of another kind than `ledger.…` does nothing here.
-    apply(entry, index) {
+    apply(entry, index, at) {
       const { kind, body } = entry;
       const isGenesis = kind === "ledger.genesis.v1";
       need(isGenesis === (index === 1), "a genesis at index 1, only there");
+      this.checkEndorsements(entry, at);
       if (!kind.startsWith("ledger.")) return "";
-      const rules = {
-        "ledger.genesis.v1": this.genesis,
-        "ledger.member.admitted.v1": this.admit,
-        "ledger.key.added.v1": this.addKey,
-        "ledger.key.revoked.v1": this.revokeKey,
-      };
-      const known = Object.hasOwn(rules, kind);
+      const known = Object.hasOwn(this.rules, kind);
       need(known, `${kind} is no kind of governance that this file knows`);
-      return rules[kind].call(this, entry, body, index);
+      const may = index === 1 || this.isMember(entry.org);
+      need(may, "governance by no member");
+      return this.rules[kind].call(this, entry, body, index);
+    }
+
+    isMember(org) {
+      return this.members.has(org) && !this.left.has(org);
+    }
+
+    // The policy in force for a kind at a header's index, or null.
+    policyFor(kind, at) {
+      const before = (this.policies.get(kind) || []).filter((policy) => policy.index < at);
+      const policy = before[before.length - 1];
+      return policy && policy.n > 0 ? policy : null;
+    }
+
+    checkEndorsements(entry, at) {
+      const policy = this.policyFor(entry.kind, at);
+      const given = entry.endorsements;
+      if (policy === null) {
+        need(given.length === 0, "endorsements that no policy asks for");
+        return;
+      }
+      const plain = leafHash(utf8.encode(canonical({ ...entry, endorsements: [] })));
+      const label = utf8.encode("theriac/endorsement/v1\n");
+      const message = concat(label, plain, u64(policy.index));
+      for (const each of given) {
+        const same = each.policy === policy.index;
+        need(same, "an endorsement under a policy that is not in force");
+        const key = this.validKey(each.key, each.org, at);
+        need(key.holder !== "device", "an endorsement under a device's key");
+        const meant = this.means(policy, each.org);
+        need(meant, "an endorsement by one that the policy leaves out");
+        checkSignature(key.publicKey, message, unbase64(each.sig), "an endorsement");
+      }
+      need(
+        given.length >= policy.n,
+        `${given.length} endorsements of ${policy.n} that the policy at index ${policy.index} asks for`,
+      );
+    }
+
+    means(policy, org) {
+      if (policy.memberKind) return this.kinds.get(org) === policy.memberKind;
+      return policy.orgs.includes(org);
+    }
+
+    // Under each policy as many can endorse as it asks for, also without some keys.
+    needMet(policies, gone) {
+      const able = new Set();
+      for (const key of this.keys.values()) {
+        const valid = key.org && key.to === null && !gone.includes(key);
+        if (valid && key.holder !== "device") able.add(key.org);
+      }
+      for (const policy of policies) {
+        const meant = [...able].filter((org) => this.means(policy, org));
+        need(meant.length >= policy.n, "fewer could endorse than a policy asks for");
+      }
+    }
+
+    newest() {
+      return [...this.policies.values()].map((policies) => policies[policies.length - 1]);
     }
 
     genesis(entry, body, index) {
@@ -542,28 +626,62 @@ const TheriacVerify = (() => {
       this.newKey(receiptKey, "", "receipt", index);
       this.receiptKey = unbase64(receiptKey.public_key);
       this.operator = operator.org;
-      this.members.set(operator.org, operator.name);
       this.newKey(operator, operator.org, "system", index);
+      this.members.set(operator.org, operator.name);
+      this.kinds.set(operator.org, "operator");
       return `the log begins; ${operator.name} operates it`;
     }
 
     admit(entry, body, index) {
       shape(body, { org: UUID, name: NAME, kind: WORD, first_key: isObject }, "admission");
       need(entry.org === this.operator, "only the operator admits members");
-      need(!this.members.has(body.org), "a member that is one already");
+      need(!this.members.has(body.org), "a member that is or was one already");
       need(body.kind !== "operator", "a second operator");
       const key = shape(body.first_key, HELD_KEY, "first key");
       this.newKey(key, body.org, key.holder, index);
       this.members.set(body.org, body.name);
+      this.kinds.set(body.org, body.kind);
       return `${body.name} (${body.kind}) is admitted with its first key`;
+    }
+
+    leave(entry, body, index) {
+      shape(body, { org: UUID, reason: WORD }, "leave");
+      const { org } = body;
+      need(this.isMember(org), "a leave of no member");
+      const may = entry.org === org || entry.org === this.operator;
+      need(may, "a leave that another member declares");
+      need(org !== this.operator, "the operator cannot leave");
+      const keys = [...this.keys.values()].filter((key) => key.org === org && key.to === null);
+      this.needMet(this.newest(), keys);
+      this.left.add(org);
+      for (const key of keys) key.to = index;
+      return `${this.members.get(org)} leaves, and its keys end (${body.reason})`;
     }
 
     addKey(entry, body, index) {
       const label = Object.hasOwn(body, "label") ? { label: NAME } : {};
       shape(body, { ...HELD_KEY, ...label }, "added key");
-      need(this.members.has(entry.org), "a key for no member");
       this.newKey(body, entry.org, body.holder, index);
       return `${this.members.get(entry.org)} adds a key (holder: ${body.holder})`;
+    }
+
+    rotateKey(entry, body, index) {
+      const label = Object.hasOwn(body, "label") ? { label: NAME } : {};
+      shape(body, { ...KEY, old: HEX, possession: blobOf(64), ...label }, "rotation");
+      const [old, signer] = [this.keys.get(body.old), this.keys.get(entry.key)];
+      need(old && old.org === entry.org, "a rotation of a key that its organisation has not");
+      need(old.to === null, "a rotation of a key that ended before");
+      const managed = signer && (signer.holder === "system" || signer.holder === "member");
+      const may = entry.key === body.old || managed;
+      need(may, "a rotation under a key that may not");
+      const proof = { v: 1, log: this.log, org: old.org, key: body.key, holder: old.holder };
+      const message = utf8.encode("theriac/key-possession/v1\n" + canonical(proof));
+      const publicKey = this.freshKey(body);
+      checkSignature(publicKey, message, unbase64(body.possession), "the new key's proof");
+      const { org, holder } = old;
+      this.keys.set(body.key, { publicKey, org, holder, from: index, to: null });
+      old.to = index;
+      return `${this.members.get(old.org)} puts a new key in the place of one`;
     }
 
     revokeKey(entry, body, index) {
@@ -575,15 +693,41 @@ const TheriacVerify = (() => {
       need(key.to === null, "a key that was revoked before");
       const left = [...this.keys.values()].filter((one) => one.org === key.org && one.to === null);
       need(left.length > 1, "a revocation of the last key");
+      this.needMet(this.newest(), [key]);
       key.to = index;
       return `a key of ${this.members.get(key.org)} is revoked (${body.reason})`;
     }
 
+    setPolicy(entry, body, index) {
+      const byKind = Object.hasOwn(body, "member_kind");
+      const meant = byKind ? { member_kind: WORD } : { orgs: listOf(UUID) };
+      shape(body, { kind: KIND, n: isCount, ...meant }, "policy");
+      need(entry.org === this.operator, "only the operator sets policies");
+      const { kind, n, orgs = [] } = body;
+      const governs = Object.hasOwn(this.rules, kind) && kind !== "ledger.genesis.v1";
+      need(governs || !kind.startsWith("ledger."), "a policy for no kind of entries");
+      need(Math.max(n, orgs.length) <= ENDORSEMENTS_MAX, "a policy of too many");
+      need(rises(orgs), "a policy whose organisations are not in order");
+      const present = orgs.every((org) => this.isMember(org));
+      need(present, "a policy that names no member");
+      const nobody = !byKind && orgs.length === 0;
+      need((n === 0) === nobody, "a policy of none, or for nobody");
+      const policy = { index, n, orgs, memberKind: byKind ? body.member_kind : "" };
+      this.needMet([policy], []);
+      this.policies.set(kind, [...(this.policies.get(kind) || []), policy]);
+      return n === 0 ? `${kind} needs no endorsements any more`
+        : `${kind} needs endorsements of ${n} organisations from here on`;
+    }
+
     newKey(key, org, holder, index) {
+      this.keys.set(key.key, { publicKey: this.freshKey(key), org, holder, from: index, to: null });
+    }
+
+    freshKey(key) {
       const publicKey = unbase64(key.public_key);
       need(hex(sha256(publicKey)) === key.key, "a key id that is not its key's");
       need(!this.keys.has(key.key), "a key that is there already");
-      this.keys.set(key.key, { publicKey, org, holder, from: index, to: null });
+      return publicKey;
     }
   }
 
@@ -637,7 +781,7 @@ const TheriacVerify = (() => {
       : "It is alone in its submission: its hash is";
     steps.pass(`${way} the root that was signed.`);
     // The genesis names the key that it is signed under; every other key was there before.
-    let did = index === 1 ? governance.apply(entry, index) : "";
+    let did = index === 1 ? governance.apply(entry, index, at) : "";
     const key = governance.keyOf(statement, at);
     checkSignature(key.publicKey, message, signature, "the statement");
     const who = governance.members.get(entry.org) || "";
@@ -646,9 +790,19 @@ const TheriacVerify = (() => {
       `Signed for ${who} (organisation ${entry.org}) under key ${entry.key}, held by:` +
         ` ${key.holder}; added at index ${key.from}, ${until}.`,
     );
-    if (index !== 1) did = governance.apply(entry, index);
-    steps.pass(did ? `Governance takes it: ${did}.` : `${entry.kind} changes no member and no key.`);
+    if (index !== 1) did = governance.apply(entry, index, at);
+    steps.pass(allowed(entry, did, governance));
     return { entry, id, statement, digest: hex(sha256(message)), did, who };
+  }
+
+  // Why the rules allow an entry, in words.
+  function allowed(entry, did, governance) {
+    const does = did ? `Governance takes it: ${did}.`
+      : `${entry.kind} changes no member, no key and no policy.`;
+    const names = entry.endorsements.map(({ org }) => governance.members.get(org));
+    if (names.length === 0) return does;
+    const { policy } = entry.endorsements[0];
+    return `${does} Endorsed under the policy at index ${policy} by ${names.join(", ")}.`;
   }
 
   function checkOpening(opening, entry) {
@@ -879,7 +1033,7 @@ const TheriacVerify = (() => {
   const NO_WITNESS = "Nobody but the log's own key signed this checkpoint, as far as this page knows:"
     + " no witness is checked. That the operator shows everybody the same log is not proven;"
     + " compare its checkpoint with one that somebody else kept.";
-  const NOT_LEFT_OUT = "That no later revocation, and no other entry, is left out of this file:"
+  const NOT_LEFT_OUT = "That no later revocation or policy, and no other entry, is left out of this file:"
     + " only the whole log can show that.";
   const NOT_TRUE = "That what the entry says is true: it is proven who said it, and that nobody"
     + " changed it since. Its time is from the clock of whoever built it.";
