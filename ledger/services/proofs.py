@@ -7,7 +7,7 @@ from uuid import UUID
 from foundation.core.actor import PUBLIC
 from foundation.tenancy import acting_as
 from ledger.core.bundle import Bundle, Opening, ProvenEntry, format_bundle
-from ledger.core.governance import GENESIS, KEY_ADDED, KEY_REVOKED, MEMBER_ADMITTED
+from ledger.core.governance import KINDS
 from ledger.core.merkle import HASH_SIZE_BYTES
 from ledger.core.proof import node_reader, prove_inclusion
 from ledger.core.receipt import Receipt
@@ -31,8 +31,6 @@ from ledger.selectors import (
     place_of,
     submissions_of,
 )
-
-GOVERNANCE = (GENESIS, MEMBER_ADMITTED, KEY_ADDED, KEY_REVOKED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +75,7 @@ def proof_bundle(
         nodes = NodeReader(log, head.size)
         before = [
             info
-            for info in entry_list(kinds=GOVERNANCE, log=log)
+            for info in entry_list(kinds=KINDS, log=log)
             if place_of(info).log_index < place.log_index
         ]
         parts = submissions_of([entry_id, *(info.entry_id for info in before)])
