@@ -8,7 +8,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.utils import timezone
 from rest_framework import authentication
-from rest_framework.permissions import BasePermission
+from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
 from accounts.core.scopes import check_scope
@@ -104,6 +104,19 @@ def requires_scope(*scopes: str) -> type[IsActing]:
             return True
 
     return RequiresScope
+
+
+class ByMethod:
+    """A view's mix-in: ``reads`` permits what changes nothing, ``writes`` everything else."""
+
+    request: Any
+    reads: ClassVar[type[BasePermission]]
+    writes: ClassVar[type[BasePermission]]
+
+    def get_permissions(self) -> list[BasePermission]:
+        """Return the permission of the method."""
+        safe = self.request.method in SAFE_METHODS
+        return [self.reads() if safe else self.writes()]
 
 
 def actor_of(request: HttpRequest | Request) -> Actor:

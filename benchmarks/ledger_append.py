@@ -51,13 +51,13 @@ def _measure() -> dict[str, float]:
     import django  # noqa: PLC0415 - settings read the environment that was made just now
 
     django.setup()
-    from foundation.core.actor import Actor, ActorKind  # noqa: PLC0415 - as above
+    from foundation.core.actor import organisation_actor  # noqa: PLC0415 - as above
     from ledger.core.entry import EntryDraft  # noqa: PLC0415 - as above
     from ledger.services import Sequencer, channel_create, submission_append  # noqa: PLC0415
 
     operator_id = uuid4()
     log = channel_create(operator_id=operator_id, operator_name="Bench", now=_now())
-    actor = Actor(kind=ActorKind.ORGANISATION, organisation_id=operator_id)
+    actor = organisation_actor(operator_id)
     sequencer = Sequencer(log)
 
     def rate(submissions: int, size: int) -> float:

@@ -54,7 +54,7 @@ def _anchor() -> float:
     import django  # noqa: PLC0415 - settings read the environment that was made just now
 
     django.setup()
-    from foundation.core.actor import Actor, ActorKind  # noqa: PLC0415 - as above
+    from foundation.core.actor import organisation_actor  # noqa: PLC0415 - as above
     from foundation.core.json_input import parse_json  # noqa: PLC0415
     from ledger.services import Sequencer, channel_create  # noqa: PLC0415
     from records.core.intake import read_bundle  # noqa: PLC0415
@@ -62,7 +62,7 @@ def _anchor() -> float:
 
     operator_id = uuid4()
     log = channel_create(operator_id=operator_id, operator_name="Bench", now=_now())
-    actor = Actor(kind=ActorKind.ORGANISATION, organisation_id=operator_id)
+    actor = organisation_actor(operator_id)
     sequencer = Sequencer(log)
     bundles = [_bundle(number) for number in range(BUNDLES + 1)]
 

@@ -16,7 +16,7 @@ from uuid import UUID
 from django.db import connections
 from django.db.models import Count, F, Min, Q
 
-from foundation.core.actor import SYSTEM, Actor, ActorKind
+from foundation.core.actor import SYSTEM, Actor, organisation_actor
 from foundation.models import OutboxMessage
 from foundation.tenancy import acting_as, current_actor, current_alias
 
@@ -169,9 +169,7 @@ def _run_as_actor(message: OutboxMessage, now: dt.datetime) -> None:
     if message.handler not in _HANDLERS:
         raise UnknownHandlerError(message.handler)
     actor = (
-        SYSTEM
-        if message.organisation_id is None
-        else Actor(kind=ActorKind.ORGANISATION, organisation_id=message.organisation_id)
+        SYSTEM if message.organisation_id is None else organisation_actor(message.organisation_id)
     )
     with acting_as(actor):
         # Two workers may hold one message after a lease ran out: the second waits, then stops.

@@ -7,6 +7,7 @@ import orjson
 from django.conf import settings
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
 
 from foundation.core.json_input import JsonLimits, parse_json
 from foundation.core.problem import TooLargeError
@@ -20,10 +21,8 @@ def read_limited(stream: IO[bytes], size_bytes_max: int) -> bytes:
     return data
 
 
-class StrictJSONParser(BaseParser):
-    """JSON under ``foundation.core.json_input``'s rules."""
-
-    media_type = "application/json"
+class BytesParser(BaseParser):
+    """The body, byte for byte: what is hashed, signed or kept is never written anew."""
 
     def parse(
         self,
@@ -31,9 +30,33 @@ class StrictJSONParser(BaseParser):
         media_type: str | None = None,  # noqa: ARG002 - the framework's
         parser_context: Mapping[str, Any] | None = None,  # noqa: ARG002 - the framework's
     ) -> Any:
+        """Return what the body is; raise ``TooLargeError``."""
+        return self.read(stream)
+
+    def read(self, stream: IO[bytes]) -> Any:
+        """Return the bytes; raise ``TooLargeError``."""
+        return read_limited(stream, settings.BODY_SIZE_BYTES_MAX)
+
+
+def body_of(request: Request) -> bytes:
+    """Return the body as a parser of bytes read it; raise what the framework raises."""
+    data: Any = request.data
+    return bytes(data)
+
+
+class StrictJSONParser(BytesParser):
+    """JSON under ``foundation.core.json_input``'s rules."""
+
+    media_type = "application/json"
+
+    def limits(self) -> JsonLimits:
+        """Return how much is read at all."""
+        return JsonLimits(size_bytes_max=settings.BODY_SIZE_BYTES_MAX)
+
+    def read(self, stream: IO[bytes]) -> Any:
         """Return the value; raise a ``BadInputError``."""
-        size = settings.BODY_SIZE_BYTES_MAX
-        return parse_json(read_limited(stream, size), JsonLimits(size_bytes_max=size))
+        limits = self.limits()
+        return parse_json(read_limited(stream, limits.size_bytes_max), limits)
 
 
 class OrjsonRenderer(BaseRenderer):

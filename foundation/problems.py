@@ -17,6 +17,7 @@ from foundation.core.problem import (
     ForbiddenError,
     NotFoundError,
     ProblemError,
+    ThrottledError,
     TooLargeError,
     UnauthenticatedError,
     UnavailableError,
@@ -42,14 +43,6 @@ class NotAcceptableError(ProblemError):
     slug = "not-acceptable"
     title = "There is no answer in that media type"
     status = HTTPStatus.NOT_ACCEPTABLE
-
-
-class ThrottledError(ProblemError):
-    """Too many requests."""
-
-    slug = "too-many-requests"
-    title = "Too many requests"
-    status = HTTPStatus.TOO_MANY_REQUESTS
 
 
 def problem_of(error: Exception) -> ProblemError | None:
@@ -79,14 +72,21 @@ def problem_of(error: Exception) -> ProblemError | None:
 
 def problem_response(problem: ProblemError) -> HttpResponse:
     """Return the problem document as an answer."""
-    response = HttpResponse(
-        orjson.dumps(problem.as_json(), default=str), status=problem.status, content_type=MEDIA_TYPE
+    return HttpResponse(
+        orjson.dumps(problem.as_json(), default=str),
+        status=problem.status,
+        content_type=MEDIA_TYPE,
+        headers=problem_headers(problem),
     )
-    if isinstance(problem, UnavailableError):
-        response["Retry-After"] = str(problem.retry_after_s)
+
+
+def problem_headers(problem: ProblemError) -> dict[str, str]:
+    """Return the headers that a refusal of this kind needs, whatever form it has."""
+    if isinstance(problem, ThrottledError | UnavailableError):
+        return {"Retry-After": str(problem.retry_after_s)}
     if isinstance(problem, UnauthenticatedError):
-        response["WWW-Authenticate"] = 'Bearer realm="theriac"'
-    return response
+        return {"WWW-Authenticate": 'Bearer realm="theriac"'}
+    return {}
 
 
 # How refusals of our outermost layer look below an address whose standard has its own form.

@@ -23,9 +23,9 @@ from foundation.core.actor import Actor, ActorKind, Role
 from foundation.core.problem import ProblemError, UnauthenticatedError
 from records.core.consent_values import ETREAT, PURPOSES
 from records.core.fhir_names import RESOURCE_NAMES
-from records.core.search import parse_search
+from records.core.search import parse_person
 from records.models import Record
-from records.services import PersonName, asking_for, disclosure_feed, record_search
+from records.services import asking_for, disclosure_feed, record_search
 from records.services.deciding import base_url
 
 if TYPE_CHECKING:  # generic for the type checker only
@@ -121,7 +121,7 @@ def _records(actor: Actor, asked: dict[str, str]) -> dict[str, Any]:
             reader=actor, holder_id=None, purpose=asked["purpose"], now=timezone.now()
         ),
         type_=asked["type"],
-        person=_person(asked),
+        person=parse_person(asked["patient"].strip(), base=base_url()),
         page=slice(0, SHOWN_MAX),
         seeds=seeds,
     )
@@ -143,13 +143,9 @@ def _records(actor: Actor, asked: dict[str, str]) -> dict[str, Any]:
 
 def _feed(actor: Actor, asked: dict[str, str]) -> dict[str, Any]:
     lines, receipt = disclosure_feed(
-        actor=actor, person=_person(asked), seeds=seeds, now=timezone.now()
+        actor=actor,
+        person=parse_person(asked["patient"].strip(), base=base_url()),
+        seeds=seeds,
+        now=timezone.now(),
     )
     return {"lines": lines, "entry_id": receipt.entry_ids[0].hex()}
-
-
-def _person(asked: dict[str, str]) -> PersonName:
-    text = asked["patient"].strip()
-    name = "patient.identifier" if "|" in text else "patient"
-    found = parse_search("Record", [(name, text)], base=base_url())
-    return PersonName(system=found.system, value=found.value)

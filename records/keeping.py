@@ -13,6 +13,7 @@ from foundation.core.actor import Actor
 from ledger.core.bundle import Opening
 from ledger.core.canonical import Json, canonical_bytes, parse_canonical
 from records.core.intake import Incoming
+from records.core.search import PersonName
 from vault.errors import ErasedError, UnknownItemError, UnreadableItemError
 from vault.services import (
     ItemDraft,
@@ -43,14 +44,6 @@ class Holder(StrEnum):
     RECORD = "records.record"
     DISCLOSURE = "records.disclosure"
     GLASS = "records.glass"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PersonName:
-    """How a search names its patient: by an identifier, or without a system by Patient's id."""
-
-    system: str | None = None
-    value: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,11 +28,10 @@ from foundation.graphql.types import (
     wanted,
 )
 from records.core.fhir_names import RESOURCE_NAMES
-from records.core.search import parse_search
+from records.core.search import parse_person
 from records.services import (
     Asking,
     DisclosureInfo,
-    PersonName,
     Shown,
     ShownRecord,
     access_explain,
@@ -227,7 +226,10 @@ class Query(graphene.ObjectType):
     def resolve_disclosures(_root: None, info: Any, patient: str) -> dict[str, Any]:
         """Disclose the feed."""
         lines, receipt = disclosure_feed(
-            actor=actor_of(info), person=_person(patient), seeds=seeds, now=timezone.now()
+            actor=actor_of(info),
+            person=parse_person(patient, base=base_url()),
+            seeds=seeds,
+            now=timezone.now(),
         )
         return {"lines": lines, "receipt": receipt.header()}
 
@@ -235,7 +237,7 @@ class Query(graphene.ObjectType):
     def resolve_access_decision(_root: None, info: Any, patient: str) -> dict[str, Any]:
         """Decide, and say why."""
         explanation, receipt = access_explain(
-            asking=_asking(info, None), person=_person(patient), seeds=seeds
+            asking=_asking(info, None), person=parse_person(patient, base=base_url()), seeds=seeds
         )
         return {
             "permit": explanation["permit"],
@@ -262,7 +264,7 @@ def _search(
     shown = record_search(
         asking=asking,
         type_=type_,
-        person=_person(patient),
+        person=parse_person(patient, base=base_url()),
         page=slice(offset, offset + asked.size),
         seeds=seeds,
     )
@@ -282,13 +284,6 @@ def _page(shown: Shown, *, offset: int) -> Searchset:
         page_info=PageInfoValue(has_next_page=more and bool(edges), end_cursor=end),
         receipt=shown.receipt.header(),
     )
-
-
-def _person(text: str) -> PersonName:
-    """Return whom a text names; raise ``SearchError``."""
-    name = "patient.identifier" if "|" in text else "patient"
-    found = parse_search("Record", [(name, text)], base=base_url())
-    return PersonName(system=found.system, value=found.value)
 
 
 def _type(name: str) -> str:

@@ -21,7 +21,7 @@ from accounts.api.serializers import (
     KeyOut,
     KeyRevocationIn,
 )
-from accounts.api.views import IDEMPOTENCY_KEY, Permissions, View, once, received
+from accounts.api.views import Permission, View, once, received
 from accounts.authentication import IsActing, actor_of, requires_scope
 from accounts.core.scopes import Scope, organisation_with
 from accounts.services import (
@@ -36,6 +36,7 @@ from foundation.core.problem import BadInputError, NotFoundError
 from foundation.idempotency import Answer
 from foundation.openapi import ReceiptOut
 from foundation.tenancy import acting_as
+from foundation.writes import IDEMPOTENCY_KEY
 from ledger.bodies import PREFER, SEALED_MEDIA_TYPE, SealedIn, WriteBody, read_write
 from ledger.core.ed25519 import PUBLIC_KEY_SIZE_BYTES, SIGNATURE_SIZE_BYTES, key_id_of
 from ledger.core.governance import Holder
@@ -45,14 +46,14 @@ from ledger.selectors import KeyInfo, key_list
 from ledger.services import key_head
 
 _JSON = "application/json"
-_KEY_WRITES: Permissions = [requires_scope(Scope.LEDGER_WRITE)]
+_KEY_WRITES: Permission = requires_scope(Scope.LEDGER_WRITE)
 
 
 class KeysView(View):
     """The organisation's keys, those that the log knows."""
 
-    reads: ClassVar[Permissions] = [requires_scope(Scope.LEDGER_READ)]
-    writes: ClassVar[Permissions] = _KEY_WRITES
+    reads: ClassVar[Permission] = requires_scope(Scope.LEDGER_READ)
+    writes: ClassVar[Permission] = _KEY_WRITES
 
     @extend_schema(responses=KeyOut(many=True), operation_id="key_list")
     def get(self, request: Request) -> Response:
@@ -80,7 +81,7 @@ class KeysView(View):
 class MyKeyView(View):
     """The key of whoever is logged in."""
 
-    writes: ClassVar[Permissions] = [IsActing]
+    writes: ClassVar[Permission] = IsActing
 
     @extend_schema(
         request=None,
@@ -101,7 +102,7 @@ class MyKeyView(View):
 class KeyRevokeView(View):
     """The end of one key."""
 
-    writes: ClassVar[Permissions] = _KEY_WRITES
+    writes: ClassVar[Permission] = _KEY_WRITES
 
     @extend_schema(
         request={_JSON: KeyRevocationIn, SEALED_MEDIA_TYPE: SealedIn},
@@ -127,7 +128,7 @@ class KeyRevokeView(View):
 class KeyHeadView(View):
     """Where the chain of one key stands."""
 
-    reads: ClassVar[Permissions] = [requires_scope(Scope.LEDGER_READ)]
+    reads: ClassVar[Permission] = requires_scope(Scope.LEDGER_READ)
 
     @extend_schema(responses=KeyHeadOut, operation_id="key_head")
     def get(self, request: Request, key_id: str) -> Response:

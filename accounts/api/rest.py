@@ -28,12 +28,9 @@ from accounts.api.serializers import (
     OrganisationOut,
 )
 from accounts.api.views import (
-    IDEMPOTENCY_KEY,
-    Permissions,
+    Permission,
     View,
     created,
-    http,
-    made_once,
     once,
     received,
 )
@@ -50,6 +47,7 @@ from accounts.services import (
 from foundation.idempotency import Answer
 from foundation.openapi import ReceiptOut
 from foundation.tenancy import acting_as
+from foundation.writes import IDEMPOTENCY_KEY, answer_response, write_once
 
 __all__ = ["ApiKeyView", "ApiKeysView", "CredentialsView", "MeView", "OrganisationsView"]
 
@@ -137,7 +135,7 @@ class MeView(View):
 class ApiKeysView(View):
     """API keys of the caller's organisation."""
 
-    reads: ClassVar[Permissions] = [requires_scope(Scope.ACCOUNTS_READ)]
+    reads: ClassVar[Permission] = requires_scope(Scope.ACCOUNTS_READ)
 
     @extend_schema(responses=ApiKeyOut(many=True), operation_id="api_key_list")
     def get(self, request: Request) -> Response:
@@ -163,11 +161,11 @@ class ApiKeysView(View):
             shown.append(text)
             return created(_api_key(info))
 
-        answer = made_once(request, raw, now, make)
+        answer = write_once(request, actor=actor, raw=raw, now=now, answer=make)
         if shown:
             body = {**orjson.loads(answer.body), "key": shown[0]}
             answer = dataclasses.replace(answer, body=orjson.dumps(body))
-        return http(answer)
+        return answer_response(answer)
 
 
 class ApiKeyView(View):

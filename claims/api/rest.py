@@ -27,11 +27,9 @@ from claims.api.serializers import (
     SubmittedOut,
 )
 from claims.api.views import (
-    IDEMPOTENCY_KEY,
     ClaimsView,
     answered,
     answered_before,
-    body_of,
     created,
     once,
     seeds,
@@ -63,8 +61,9 @@ from claims.services import (
 )
 from foundation.idempotency import Answer
 from foundation.openapi import ReceiptOut
-from foundation.parsers import OrjsonRenderer
+from foundation.parsers import OrjsonRenderer, body_of
 from foundation.tenancy import acting_as
+from foundation.writes import IDEMPOTENCY_KEY
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

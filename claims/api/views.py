@@ -1,6 +1,7 @@
 """What all addresses of claims share: who may, answered once, one receipt."""
 
 import datetime as dt
+import hashlib
 from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
@@ -9,41 +10,26 @@ from typing import Any, ClassVar
 
 import orjson
 from django.http import HttpResponse
-from drf_spectacular.utils import OpenApiParameter
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from accounts.authentication import actor_of, requires_scope
+from accounts.authentication import ByMethod, actor_of, requires_scope
 from accounts.core.scopes import Scope
 from claims.services import Disclosed
 from foundation.core.actor import Actor
-from foundation.idempotency import Answer, answer_once, answer_stored
-from ledger.core.receipt import Receipt
+from foundation.idempotency import Answer
+from foundation.writes import answer_response, write_once, written_before
+from ledger.core.receipt import RECEIPT_HEADER, Receipt
 
-IDEMPOTENCY_KEY = OpenApiParameter(
-    "Idempotency-Key", str, OpenApiParameter.HEADER, description="1 to 255 printable characters"
-)
-RECEIPT_HEADER = "Theriac-Receipt"
 seeds = partial(token_bytes, 32)
 
 
-class ClaimsView(APIView):
+class ClaimsView(ByMethod, APIView):
     """Reads with ``claims:read``, writes with ``claims:write``."""
 
     reads: ClassVar[type[BasePermission]] = requires_scope(Scope.CLAIMS_READ)
     writes: ClassVar[type[BasePermission]] = requires_scope(Scope.CLAIMS_WRITE)
-
-    def get_permissions(self) -> list[BasePermission]:
-        """Return the permission of the method."""
-        safe = self.request.method in {"GET", "HEAD", "OPTIONS"}
-        return [self.reads() if safe else self.writes()]
-
-
-def body_of(request: Request) -> bytes:
-    """Return the body as a parser of bytes read it; raise what the framework raises."""
-    data: Any = request.data
-    return bytes(data)
 
 
 def once(
@@ -60,43 +46,27 @@ def once(
     callers are kept apart.
     """
     caller = actor_of(request)
-    path = f"{request.method} {request.path}"
-    if actor is not None and actor.organisation_id != caller.organisation_id:
-        path += f" for {caller.organisation_id}"
-    made = answer_once(
-        actor=actor or caller,
-        key=_key(request, caller, actor),
-        path=path,
-        body=raw,
-        now=now,
-        answer=answer,
-    )
-    return _response(made)
+    whose = caller.organisation_id
+    if actor is None or actor.organisation_id == whose:
+        made = write_once(request, actor=actor or caller, raw=raw, now=now, answer=answer)
+    else:
+        made = write_once(
+            request,
+            actor=actor,
+            raw=raw,
+            now=now,
+            answer=answer,
+            about=f" for {whose}",
+            # Of one length: the longest key that is allowed fits with whose it is.
+            key_of=lambda key: hashlib.sha256(f"{whose}/{key}".encode()).hexdigest(),
+        )
+    return answer_response(made)
 
 
 def answered_before(request: Request, *, raw: bytes) -> HttpResponse | None:
     """Return the first answer to this write of the caller's own, ``None`` where there is none."""
-    caller = actor_of(request)
-    found = answer_stored(
-        actor=caller,
-        key=request.headers.get("Idempotency-Key"),
-        path=f"{request.method} {request.path}",
-        body=raw,
-    )
-    return None if found is None else _response(found)
-
-
-def _response(made: Answer) -> HttpResponse:
-    return HttpResponse(
-        made.body, status=made.status, content_type=made.media_type, headers=dict(made.headers)
-    )
-
-
-def _key(request: Request, caller: Actor, actor: Actor | None) -> str | None:
-    key = request.headers.get("Idempotency-Key")
-    if key is None or actor is None or actor.organisation_id == caller.organisation_id:
-        return key
-    return f"{caller.organisation_id}/{key}"
+    found = written_before(request, actor=actor_of(request), raw=raw)
+    return None if found is None else answer_response(found)
 
 
 def created(value: dict[str, Any], receipt: Receipt) -> Answer:

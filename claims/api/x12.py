@@ -14,7 +14,7 @@ from rest_framework.request import Request
 
 from accounts.authentication import actor_of
 from claims.api.renderers import X12Renderer
-from claims.api.views import IDEMPOTENCY_KEY, RECEIPT_HEADER, ClaimsView, body_of, once, seeds
+from claims.api.views import ClaimsView, once, seeds
 from claims.core.model import latest_service_date
 from claims.core.x12 import Envelope, Interchange, X12Error, parse_interchanges
 from claims.core.x12_999 import format_999
@@ -22,7 +22,9 @@ from claims.core.x12_intake import Intake, read_interchange
 from claims.parsers import X12Parser
 from claims.services import claim_submit, claims_receiver
 from foundation.idempotency import Answer
-from foundation.parsers import OrjsonRenderer
+from foundation.parsers import OrjsonRenderer, body_of
+from foundation.writes import IDEMPOTENCY_KEY
+from ledger.core.receipt import RECEIPT_HEADER
 
 CONTROL_NUMBERS = 10**9
 

@@ -19,7 +19,7 @@ from claims.errors import MixedPayersError, NotTheBillerError, UnknownPayerError
 from claims.keeping import Holder, Seeds, keep, member_subject, new_id, tag
 from claims.models import Claim, ClaimLine, Coverage, PayerProfile
 from claims.services.contracts import INSURER, check_insurer, insurer_of
-from foundation.core.actor import Actor, ActorKind
+from foundation.core.actor import Actor
 from foundation.core.problem import NotFoundError
 from foundation.tenancy import acting_as
 from ledger.core.canonical import canonical_bytes
@@ -50,15 +50,13 @@ def claims_receiver(*, actor: Actor, documents: Sequence[ClaimDocument]) -> Acto
     with acting_as(actor):
         own = organisation_id if organisation_get(organisation_id).kind == INSURER else None
         payers = {each.claim.payer_id for each in documents}
-        found = {insurer_of(payer) or own for payer in payers}
-    if None in found or not found:
+        insurers = [insurer_of(payer) or own for payer in payers]
+    found = {each for each in insurers if each is not None}
+    if None in insurers or not found:
         raise UnknownPayerError("no insurer of this channel has a contract of this payer in force")
     if len(found) > 1:
         raise MixedPayersError("the claims are for several insurers")
-    insurer_id = found.pop()
-    if insurer_id == organisation_id:
-        return actor
-    return Actor(kind=ActorKind.ORGANISATION, organisation_id=insurer_id)
+    return actor.acting_for(found.pop())
 
 
 def claim_submit(

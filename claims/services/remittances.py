@@ -23,7 +23,6 @@ from claims.models import Claim as ClaimRow
 from claims.models import Decision as DecisionRow
 from claims.selectors import claim_get
 from claims.services.decisions import claim_document, decision_snapshot
-from claims.services.shown import insurer_actor
 from foundation.core.actor import Actor
 from foundation.tenancy import acting_as
 from ledger.core.entry import EntryDraft
@@ -82,8 +81,7 @@ def _holder(actor: Actor, claim_id: UUID) -> Actor:
     """Return the insurer's actor for a claim that ``actor`` is a party to."""
     organisation_with(actor, Scope.CLAIMS_READ)
     with acting_as(actor):
-        insurer_id = claim_get(claim_id).organisation_id
-    return insurer_actor(actor, insurer_id)
+        return actor.acting_for(claim_get(claim_id).organisation_id)
 
 
 def _disclosure(

@@ -16,7 +16,7 @@ from claims.core.model import ClaimDocument
 from claims.keeping import kept_many
 from claims.models import Claim
 from claims.selectors import ClaimInfo, claim_get, claim_list, claim_page
-from foundation.core.actor import Actor, ActorKind
+from foundation.core.actor import Actor
 from foundation.tenancy import acting_as
 from ledger.core.canonical import parse_canonical
 
@@ -58,20 +58,13 @@ def claims_page_shown(
     return _shown(actor, found)
 
 
-def insurer_actor(actor: Actor, insurer_id: UUID) -> Actor:
-    """Return who opens a claim's items: its insurer, which is ``actor`` itself or another."""
-    if insurer_id == actor.organisation_id:
-        return actor
-    return Actor(kind=ActorKind.ORGANISATION, organisation_id=insurer_id)
-
-
 def _shown(actor: Actor, found: Sequence[ClaimInfo]) -> list[ClaimShown]:
     by_insurer: dict[UUID, list[UUID]] = defaultdict(list)
     for info in found:
         by_insurer[info.organisation_id].append(info.id)
     numbers: dict[UUID, str] = {}
     for insurer_id, claim_ids in by_insurer.items():
-        numbers |= _numbers(insurer_actor(actor, insurer_id), claim_ids)
+        numbers |= _numbers(actor.acting_for(insurer_id), claim_ids)
     return [
         ClaimShown(**dataclasses.asdict(info), control_number=numbers.get(info.id))
         for info in found

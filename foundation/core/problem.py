@@ -120,3 +120,16 @@ class UnavailableError(ProblemError):
     title = "Not now"
     status = HTTPStatus.SERVICE_UNAVAILABLE
     retry_after_s: ClassVar[int] = 5
+
+
+class ThrottledError(ProblemError):
+    """Too many requests from one who asks: the next is taken after ``retry_after_s`` seconds."""
+
+    slug = "too-many-requests"
+    title = "Too many requests"
+    status = HTTPStatus.TOO_MANY_REQUESTS
+
+    def __init__(self, detail: str, *, retry_after_s: int = 60) -> None:
+        """Keep when to ask again."""
+        super().__init__(detail)
+        self.retry_after_s = retry_after_s

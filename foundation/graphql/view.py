@@ -4,8 +4,8 @@ What cannot be read as a GraphQL request (another media type, broken JSON, nobod
 answered by problem details, as everywhere; what can, in GraphQL's own form.
 """
 
-from collections.abc import Callable, Mapping
-from typing import IO, Any, ClassVar
+from collections.abc import Callable
+from typing import ClassVar
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
@@ -16,10 +16,10 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from foundation.core.actor import Actor
-from foundation.core.json_input import JsonLimits, parse_json
+from foundation.core.json_input import JsonLimits
 from foundation.core.query_weight import LIMITS
 from foundation.graphql.running import QueryContext, read_request, run
-from foundation.parsers import OrjsonRenderer, StrictJSONParser, read_limited
+from foundation.parsers import OrjsonRenderer, StrictJSONParser
 
 Page = Callable[[HttpRequest], HttpResponseBase]
 
@@ -27,18 +27,9 @@ Page = Callable[[HttpRequest], HttpResponseBase]
 class QueryParser(StrictJSONParser):
     """JSON as strict as anywhere, and smaller."""
 
-    def parse(
-        self,
-        stream: IO[bytes],
-        media_type: str | None = None,  # noqa: ARG002 - the framework's
-        parser_context: Mapping[str, Any] | None = None,  # noqa: ARG002 - the framework's
-    ) -> Any:
-        """Return the value; raise a ``BadInputError``."""
-        size = LIMITS.body_bytes_max
-        return parse_json(
-            read_limited(stream, size),
-            JsonLimits(size_bytes_max=size, depth_max=LIMITS.json_depth_max),
-        )
+    def limits(self) -> JsonLimits:
+        """Return how much is read at all."""
+        return JsonLimits(size_bytes_max=LIMITS.body_bytes_max, depth_max=LIMITS.json_depth_max)
 
 
 class GraphQLRenderer(OrjsonRenderer):

@@ -16,8 +16,9 @@ from rest_framework.response import Response
 
 from accounts.authentication import actor_of
 from foundation.core.problem import BadInputError, NotFoundError
-from foundation.idempotency import Answer, answer_once
+from foundation.idempotency import Answer
 from foundation.tenancy import acting_as
+from foundation.writes import IDEMPOTENCY_KEY, answer_response, write_once
 from ledger.bodies import PREFER, SEALED_MEDIA_TYPE, SealedIn, read_write
 from ledger.core.members import format_base64, format_time
 from ledger.core.receipt import RECEIPT_HEADER
@@ -73,7 +74,7 @@ class CaptureView(EpcisResource):
         operation_id="epcis_capture",
         request={"application/ld+json": dict, SEALED_MEDIA_TYPE: SealedIn},
         responses={202: None},
-        parameters=[_BEHAVIOUR, PREFER],
+        parameters=[IDEMPOTENCY_KEY, _BEHAVIOUR, PREFER],
     )
     def post(self, request: Request) -> HttpResponse:
         """Take a document in: 202, its job in ``Location``, the receipt in a header.
@@ -97,15 +98,10 @@ class CaptureView(EpcisResource):
                 headers[RECEIPT_HEADER] = taken.receipt.header()
             return Answer(status=HTTPStatus.ACCEPTED, headers=headers)
 
-        answer = answer_once(
-            actor=actor,
-            key=request.headers.get("Idempotency-Key"),
-            path=f"POST {request.path} {behaviour.value}",
-            body=raw,
-            now=now,
-            answer=receive,
+        answer = write_once(
+            request, actor=actor, raw=raw, now=now, answer=receive, about=f" {behaviour.value}"
         )
-        return HttpResponse(status=answer.status, headers=dict(answer.headers))
+        return answer_response(answer)
 
     @extend_schema(operation_id="epcis_capture_list", responses={200: CaptureJobOut(many=True)})
     def get(self, request: Request) -> HttpResponse:

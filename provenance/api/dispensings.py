@@ -7,7 +7,7 @@ from uuid import uuid4
 import orjson
 from django.http import HttpResponse
 from django.utils import timezone
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.views import APIView
@@ -16,13 +16,13 @@ from accounts.authentication import actor_of, requires_scope
 from accounts.core.scopes import Scope
 from foundation.core.json_input import parse_json
 from foundation.core.problem import UnsupportedMediaError
-from foundation.idempotency import Answer, answer_once
+from foundation.idempotency import Answer
+from foundation.writes import IDEMPOTENCY_KEY, answer_response, write_once
+from ledger.core.receipt import RECEIPT_HEADER
 from provenance.core.custody_exception import EXCEPTION_GUIDE
 from provenance.core.dispensing_document import Zoned, dispensing_document
 from provenance.core.event_bytes import event_bytes
 from provenance.services import Captured, events_capture
-
-_IDEMPOTENCY_KEY = OpenApiParameter("Idempotency-Key", str, OpenApiParameter.HEADER)
 
 
 class DispensingsView(APIView):
@@ -34,7 +34,7 @@ class DispensingsView(APIView):
 
     @extend_schema(
         operation_id="dispensing_record",
-        parameters=[_IDEMPOTENCY_KEY],
+        parameters=[IDEMPOTENCY_KEY],
         request=dict,
         responses={201: dict},
     )
@@ -59,20 +59,8 @@ class DispensingsView(APIView):
             )
             return _answer(done)
 
-        answer = answer_once(
-            actor=actor,
-            key=request.headers.get("Idempotency-Key"),
-            path=f"POST {request.path}",
-            body=raw,
-            now=now,
-            answer=record,
-        )
-        return HttpResponse(
-            answer.body,
-            status=answer.status,
-            content_type=answer.media_type,
-            headers=dict(answer.headers),
-        )
+        answer = write_once(request, actor=actor, raw=raw, now=now, answer=record)
+        return answer_response(answer)
 
 
 def _answer(done: Captured) -> Answer:
@@ -91,5 +79,5 @@ def _answer(done: Captured) -> Answer:
     if done.receipt is None:
         return Answer(status=HTTPStatus.OK, body=orjson.dumps(value))
     body = orjson.dumps({**value, **done.receipt.as_json()})
-    headers = {"Theriac-Receipt": done.receipt.header()}
+    headers = {RECEIPT_HEADER: done.receipt.header()}
     return Answer(status=HTTPStatus.CREATED, body=body, headers=headers)

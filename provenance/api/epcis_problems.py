@@ -10,8 +10,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from foundation.core.problem import ProblemError, UnavailableError
-from foundation.problems import MEDIA_TYPE, NotAcceptableError, problem_of
+from foundation.core.problem import ProblemError
+from foundation.idempotency import KeyReusedError
+from foundation.problems import MEDIA_TYPE, NotAcceptableError, problem_headers, problem_of
 
 _VERSION_HEADER = re.compile("GS1-(?:EPCIS|CBV)-(Version|Min|Max)", re.IGNORECASE)
 _VERSION = re.compile("[0-9]{1,4}(?:[.][0-9]{1,4}){0,2}")
@@ -76,8 +77,10 @@ def _epcis_refusal(error: Exception, context: dict[str, Any]) -> HttpResponse | 
 def epcis_form(problem: ProblemError) -> HttpResponse:
     """Return a problem as the standard has it."""
     status = HTTPStatus(problem.status)
-    # The standard knows no 422: a document that cannot be taken is invalid.
-    shown = HTTPStatus.BAD_REQUEST if status == HTTPStatus.UNPROCESSABLE_ENTITY else status
+    # The standard knows no 422: a document that cannot be taken is invalid. The header of ours is
+    # answered as it is everywhere.
+    invalid = status == HTTPStatus.UNPROCESSABLE_ENTITY and not isinstance(problem, KeyReusedError)
+    shown = HTTPStatus.BAD_REQUEST if invalid else status
     body = {
         **problem.members,
         "type": exception_name(status),
@@ -85,7 +88,9 @@ def epcis_form(problem: ProblemError) -> HttpResponse:
         "status": shown,
         "detail": problem.detail,
     }
-    response = HttpResponse(orjson.dumps(body, default=str), status=shown, content_type=MEDIA_TYPE)
-    if isinstance(problem, UnavailableError):
-        response["Retry-After"] = str(problem.retry_after_s)
-    return response
+    return HttpResponse(
+        orjson.dumps(body, default=str),
+        status=shown,
+        content_type=MEDIA_TYPE,
+        headers=problem_headers(problem),
+    )

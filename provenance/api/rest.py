@@ -17,9 +17,11 @@ from rest_framework.views import APIView
 from accounts.authentication import actor_of, requires_scope
 from accounts.core.scopes import Scope
 from foundation.core.problem import BadInputError, NotBuiltError
-from foundation.idempotency import Answer, answer_once
+from foundation.idempotency import Answer
 from foundation.tenancy import acting_as
+from foundation.writes import IDEMPOTENCY_KEY, answer_response, write_once
 from ledger.bodies import PREFER, SEALED_MEDIA_TYPE, SealedIn, read_write
+from ledger.core.receipt import RECEIPT_HEADER
 from provenance.api.epcis_problems import EpcisView
 from provenance.api.shapes import EVENT, EVENTS, ScanIn, VerdictOut
 from provenance.core.verdict import Question
@@ -68,7 +70,7 @@ class EventsView(EpcisResource):
         operation_id="epcis_event_record",
         request={_LD_JSON: EVENT, "application/json": EVENT, SEALED_MEDIA_TYPE: SealedIn},
         responses={201: None},
-        parameters=[PREFER],
+        parameters=[IDEMPOTENCY_KEY, PREFER],
     )
     def post(self, request: Request) -> HttpResponse:
         """Record one event: 201, its address in ``Location``, the receipt in a header.
@@ -88,18 +90,11 @@ class EventsView(EpcisResource):
             )
             headers = {"Location": f"/epcis/v2/events/{quote(done.event_ids[0], safe='')}"}
             if done.receipt is not None:
-                headers["Theriac-Receipt"] = done.receipt.header()
+                headers[RECEIPT_HEADER] = done.receipt.header()
             return Answer(status=HTTPStatus.CREATED, headers=headers)
 
-        answer = answer_once(
-            actor=actor,
-            key=request.headers.get("Idempotency-Key"),
-            path=f"POST {request.path}",
-            body=raw,
-            now=now,
-            answer=record,
-        )
-        return HttpResponse(status=answer.status, headers=dict(answer.headers))
+        answer = write_once(request, actor=actor, raw=raw, now=now, answer=record)
+        return answer_response(answer)
 
 
 class EventView(EpcisResource):

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from django.db import connections
 
-from foundation.core.actor import Actor, ActorKind
+from foundation.core.actor import Actor, organisation_actor
 from foundation.tenancy import acting_as, current_alias
 from ledger.core.canonical import Json, canonical_bytes
 from ledger.core.entry import EntryDraft
@@ -82,7 +82,7 @@ def dispensing_evidence(
     Dispensings that broke a rule are told only where no lawful one is found: they prove the
     breach. Custody and condition are those of the day. Whoever was told may pay.
     """
-    pharmacy = Actor(kind=ActorKind.ORGANISATION, organisation_id=pharmacy_id)
+    pharmacy = organisation_actor(pharmacy_id)
     with acting_as(pharmacy):
         rows = _rows(pharmacy, queries)
         items = _items([row for found in rows for row in found])

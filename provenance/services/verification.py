@@ -16,7 +16,7 @@ from django.db import connections
 
 from accounts.core.organisation import OrganisationKind
 from accounts.selectors import organisation_get
-from foundation.core.actor import SYSTEM, Actor, ActorKind
+from foundation.core.actor import SYSTEM, organisation_actor
 from foundation.core.json_input import JsonLimits, parse_json
 from foundation.core.problem import NotFoundError, ProblemError
 from foundation.tenancy import acting_as, current_alias
@@ -118,7 +118,7 @@ def _vault_key(row: Dispensing | None) -> bytes | str | None:
     """
     if row is None:
         return bytes(32)
-    pharmacy = Actor(kind=ActorKind.ORGANISATION, organisation_id=row.organisation_id)
+    pharmacy = organisation_actor(row.organisation_id)
     try:
         with acting_as(pharmacy):
             item = orjson.loads(personal_get(actor=pharmacy, item_id=row.item_id))

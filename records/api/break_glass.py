@@ -26,13 +26,13 @@ from accounts.authentication import actor_of, requires_scope
 from accounts.core.scopes import Scope
 from foundation.core.actor import Actor
 from foundation.core.problem import BadInputError
-from foundation.idempotency import Answer, answer_once, check_key
+from foundation.idempotency import Answer
 from foundation.tenancy import acting_as
-from ledger.core.receipt import Receipt
-from records.api.fhir_views import IDEMPOTENCY_KEY, RECEIPT_HEADER, seeds
+from foundation.writes import IDEMPOTENCY_KEY, answer_response, write_once
+from ledger.core.receipt import RECEIPT_HEADER, Receipt
+from records.api.fhir_views import seeds
 from records.core.break_glass import BreakGlassReason, BreakGlassVerdict, check_reviewer
 from records.core.search import parse_person
-from records.keeping import PersonName
 from records.selectors import reviews_open
 from records.services import (
     breaking_check,
@@ -40,7 +40,6 @@ from records.services import (
     glass_explain,
     glass_read,
     glass_review,
-    holder_of,
 )
 from records.services.deciding import base_url
 
@@ -119,13 +118,13 @@ class GlassesView(_View):
         actor, now = actor_of(request), timezone.now()
         holder_id = given.get("custodian") or actor.organisation
         breaking_check(actor=actor, holder_id=holder_id)
-        system, value = parse_person(given["patient"], base=base_url())
+        person = parse_person(given["patient"], base=base_url())
 
         def opening() -> Answer:
             glass, receipt = glass_break(
                 actor=actor,
                 holder_id=holder_id,
-                person=PersonName(system=system, value=value),
+                person=person,
                 reason=BreakGlassReason(given["reason"]),
                 opened=given.get("opened"),
                 seeds=seeds,
@@ -133,7 +132,7 @@ class GlassesView(_View):
             )
             return _answer(dataclasses.asdict(glass), receipt)
 
-        return _once(request, raw, holder=holder_of(actor, holder_id), now=now, answer=opening)
+        return _once(request, raw, holder=actor.acting_for(holder_id), now=now, answer=opening)
 
 
 class GlassView(_View):
@@ -178,7 +177,7 @@ class ExplanationView(_View):
             )
             return _answer({}, receipt)
 
-        return _once(request, raw, holder=holder_of(actor, holder_id), now=now, answer=explain)
+        return _once(request, raw, holder=actor.acting_for(holder_id), now=now, answer=explain)
 
 
 class ReviewView(_View):
@@ -218,23 +217,18 @@ def _once(
 ) -> HttpResponse:
     """Answer once, per person and log-in: the same words a week later are another emergency."""
     actor = actor_of(request)
-    key = request.headers.get("Idempotency-Key")
     whose = f"{actor.organisation_id}/{actor.person_id}"
-    if key is not None:
-        check_key(key)
-        # A person's own, and of one length: the longest key that is allowed fits with its person.
-        key = hashlib.sha256(f"{whose}/{key}".encode()).hexdigest()
-    made = answer_once(
+    made = write_once(
+        request,
         actor=holder,
-        key=key,
-        path=f"{request.method} {request.path} by {whose} since {actor.reauthenticated_at}",
-        body=raw,
+        raw=raw,
         now=now,
         answer=answer,
+        about=f" by {whose} since {actor.reauthenticated_at}",
+        # A person's own, and of one length: the longest key that is allowed fits with its person.
+        key_of=lambda key: hashlib.sha256(f"{whose}/{key}".encode()).hexdigest(),
     )
-    return HttpResponse(
-        made.body, status=made.status, content_type=made.media_type, headers=dict(made.headers)
-    )
+    return answer_response(made)
 
 
 def _answer(value: dict[str, Any], receipt: Receipt) -> Answer:

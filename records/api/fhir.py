@@ -20,15 +20,15 @@ from rest_framework.request import Request
 from accounts.authentication import actor_of, requires_scope
 from accounts.core.scopes import Scope
 from foundation.core.problem import NotBuiltError
-from foundation.idempotency import Answer, answer_once
+from foundation.idempotency import Answer
+from foundation.parsers import body_of
+from foundation.writes import IDEMPOTENCY_KEY, sent_key, write_once
+from ledger.core.receipt import RECEIPT_HEADER
 from records.api.fhir_views import (
     CUSTODIAN,
-    IDEMPOTENCY_KEY,
     PURPOSE,
-    RECEIPT_HEADER,
     FhirView,
     asking_of,
-    body_of,
     fhir_response,
     json_of,
     parameters_of,
@@ -42,7 +42,6 @@ from records.core.outcome import Issue, format_outcome
 from records.core.search import format_searchset, parse_search
 from records.parsers import FormParser
 from records.services import (
-    PersonName,
     record_read,
     record_search,
     records_submit,
@@ -207,7 +206,7 @@ def _search(request: Request, type_: str, query: str) -> HttpResponse:
     shown = record_search(
         asking=asking,
         type_=type_,
-        person=PersonName(system=search.system, value=search.value),
+        person=search.person,
         page=search.page,
         seeds=seeds,
     )
@@ -236,17 +235,10 @@ def _recorded(
             headers={RECEIPT_HEADER: done.receipt.header()},
         )
 
-    key, path = request.headers.get("Idempotency-Key"), f"{request.method} {request.path}"
-    if key is None:
-        path += f" after {versions_before(actor=actor, incoming=incoming)}"
-    return answer_once(
-        actor=actor,
-        key=key,
-        path=path,
-        body=raw,
-        now=now,
-        answer=record,
-    )
+    after = ""
+    if sent_key(request) is None:
+        after = f" after {versions_before(actor=actor, incoming=incoming)}"
+    return write_once(request, actor=actor, raw=raw, now=now, answer=record, about=after)
 
 
 def _one_recorded(request: Request, raw: bytes, one: Incoming, now: dt.datetime) -> HttpResponse:

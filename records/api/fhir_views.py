@@ -17,12 +17,12 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from accounts.authentication import actor_of, requires_scope
+from accounts.authentication import ByMethod, actor_of, requires_scope
 from accounts.core.scopes import Scope
 from foundation.core.json_input import JsonInputError, JsonLimits, parse_json
 from foundation.core.problem import BadInputError, NotFoundError, ProblemError
 from foundation.parsers import OrjsonRenderer
-from foundation.problems import problem_of, problem_response
+from foundation.problems import problem_headers, problem_of
 from records.core.consent_values import PURPOSES
 from records.core.fhir_json import IssueType
 from records.core.fhir_names import RESOURCE_NAMES
@@ -32,11 +32,7 @@ from records.services import LIMITS, Asking, asking_for
 from records.services.deciding import PURPOSE_HEADER
 
 MEDIA_TYPE = "application/fhir+json"
-RECEIPT_HEADER = "Theriac-Receipt"
 CUSTODIAN_HEADER = "Theriac-Custodian"
-IDEMPOTENCY_KEY = OpenApiParameter(
-    "Idempotency-Key", str, OpenApiParameter.HEADER, description="1 to 255 printable characters"
-)
 PURPOSE = OpenApiParameter(
     PURPOSE_HEADER,
     str,
@@ -60,18 +56,13 @@ class FhirRenderer(OrjsonRenderer):
     media_type = MEDIA_TYPE
 
 
-class FhirView(APIView):
+class FhirView(ByMethod, APIView):
     """A resource of FHIR: what is refused is an OperationOutcome."""
 
     parser_classes: Sequence[type[BaseParser]] = (FhirParser, PlainJsonParser)
     renderer_classes = (FhirRenderer, OrjsonRenderer)
     reads: ClassVar[type[BasePermission]] = requires_scope(Scope.RECORDS_READ)
     writes: ClassVar[type[BasePermission]] = requires_scope(Scope.RECORDS_WRITE)
-
-    def get_permissions(self) -> list[BasePermission]:
-        """Return the permission of the method."""
-        safe = self.request.method in {"GET", "HEAD", "OPTIONS"}
-        return [self.reads() if safe else self.writes()]
 
     def get_exception_handler(self) -> Any:
         """Return what renders exceptions of these resources."""
@@ -88,12 +79,6 @@ def fhir_response(
         content_type=f"{MEDIA_TYPE}; charset=utf-8",
         headers={"Cache-Control": "no-store", **(headers or {})},
     )
-
-
-def body_of(request: Request) -> bytes:
-    """Return the body as a parser of bytes read it; raise what the framework raises."""
-    data: Any = request.data
-    return bytes(data)
 
 
 def json_of(raw: bytes) -> object:
@@ -154,12 +139,8 @@ def _refusal(error: Exception, context: dict[str, Any]) -> HttpResponse | None: 
 
 def outcome_response(problem: ProblemError) -> HttpResponse:
     """Return a problem as an OperationOutcome, with the headers that its status asks for."""
-    plain = problem_response(problem)
-    kept = ("Retry-After", "WWW-Authenticate")
-    response = fhir_response(
-        format_outcome(issues_of(problem), slug=problem.slug), status=problem.status
+    return fhir_response(
+        format_outcome(issues_of(problem), slug=problem.slug),
+        problem_headers(problem),
+        status=problem.status,
     )
-    for name in kept:
-        if name in plain:
-            response[name] = plain[name]
-    return response

@@ -11,9 +11,10 @@ from rest_framework.views import APIView
 
 from accounts.authentication import actor_of, requires_scope
 from accounts.core.scopes import Scope
-from records.api.fhir_views import RECEIPT_HEADER, parameters_of, seeds
+from ledger.core.receipt import RECEIPT_HEADER
+from records.api.fhir_views import parameters_of, seeds
 from records.core.search import parse_search
-from records.services import DisclosureInfo, PersonName, disclosure_feed
+from records.services import DisclosureInfo, disclosure_feed
 from records.services.deciding import base_url
 
 PATIENT = OpenApiParameter(
@@ -40,7 +41,7 @@ class DisclosuresView(APIView):
         )
         lines, receipt = disclosure_feed(
             actor=actor_of(request),
-            person=PersonName(system=search.system, value=search.value),
+            person=search.person,
             seeds=seeds,
             now=timezone.now(),
         )

@@ -27,11 +27,18 @@ class SearchError(BadInputError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PersonName:
+    """How a search names its patient: by an identifier, or without a system by Patient's id."""
+
+    system: str | None = None
+    value: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Search:
     """One patient, by the Patient's id or an identifier, and the page of the answer."""
 
-    system: str | None
-    value: str
+    person: PersonName
     count: int
     offset: int
     parameters: tuple[tuple[str, str], ...]
@@ -57,10 +64,8 @@ def parse_search(type_: str, parameters: Iterable[tuple[str, str]], *, base: str
         names = "_id or identifier" if type_ == "Patient" else "patient or patient.identifier"
         raise SearchError(f"name one patient, by {names}, and nothing else", path="patient")
     ((name, value),) = found.items()
-    system, value = _person(type_, name, value, base)
     return Search(
-        system=system,
-        value=value,
+        person=_person(type_, name, value, base),
         count=numbers["_count"],
         offset=numbers["_offset"],
         parameters=tuple(found.items()),
@@ -92,7 +97,7 @@ def format_searchset(
     )
 
 
-def parse_person(text: str, *, base: str) -> tuple[str | None, str]:
+def parse_person(text: str, *, base: str) -> PersonName:
     """Return whom a text names: no system and a Patient's id, or an identifier's two parts.
 
     Raise ``SearchError``.
@@ -100,7 +105,7 @@ def parse_person(text: str, *, base: str) -> tuple[str | None, str]:
     return _person("", "patient", text, base)
 
 
-def _person(type_: str, name: str, value: str, base: str) -> tuple[str | None, str]:
+def _person(type_: str, name: str, value: str, base: str) -> PersonName:
     by_id = {"_id"} if type_ == "Patient" else _OF_PATIENT
     by_identifier = (
         {"identifier"}
@@ -110,10 +115,10 @@ def _person(type_: str, name: str, value: str, base: str) -> tuple[str | None, s
     if name in by_id or name in by_identifier:
         system, bar, rest = value.partition("|")
         if bar and system and rest and name != "_id":
-            return system, rest
+            return PersonName(system=system, value=rest)
         id_ = value.removeprefix(base).removeprefix("Patient/")
         if not bar and id_ and name in by_id:
-            return None, id_
+            return PersonName(value=id_)
         raise SearchError(f"{name} names nobody: use an id, or system|value", path=name)
     raise SearchError(f"{_shown(name)} is not searched by here", path=_shown(name))
 

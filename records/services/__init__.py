@@ -1,6 +1,6 @@
 """All writes of records, and the reads, which leave an entry."""
 
-from records.keeping import PersonName
+from records.core.search import PersonName
 from records.services.break_glass import (
     Glass,
     GlassDetail,
@@ -10,7 +10,7 @@ from records.services.break_glass import (
     glass_read,
     glass_review,
 )
-from records.services.deciding import LIMITS, Asking, PurposeError, asking_for, holder_of
+from records.services.deciding import LIMITS, Asking, PurposeError, asking_for
 from records.services.disclosures import DisclosureInfo, disclosure_feed
 from records.services.evidence import (
     EvidenceFact,
@@ -55,7 +55,6 @@ __all__ = [
     "glass_explain",
     "glass_read",
     "glass_review",
-    "holder_of",
     "record_evidence",
     "record_read",
     "record_search",

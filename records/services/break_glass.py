@@ -32,18 +32,10 @@ from records.core.break_glass import (
     may_break,
     review_glass,
 )
-from records.keeping import (
-    PersonName,
-    Seeds,
-    glass_keep,
-    glasses_kept,
-    new_id,
-    nobody_ensure,
-    subject_find,
-)
+from records.core.search import PersonName
+from records.keeping import Seeds, glass_keep, glasses_kept, new_id, nobody_ensure, subject_find
 from records.models import BreakGlass as GlassRow
 from records.models import BreakGlassExplanation, BreakGlassReview
-from records.services.deciding import holder_of
 from records.services.disclosures import disclosure_write
 from vault.services import Sealed, tag_next
 
@@ -88,10 +80,10 @@ def glass_break(
     """Open a patient's emergency set to the acting clinician; with ``opened`` running, all.
 
     It opens for who is not known, too: nothing is behind it, and nobody learns that. Inside
-    ``acting_as(holder_of(…))``. Raise ``BreakGlassError`` or ``MissingScopeError``.
+    ``acting_as(actor.acting_for(…))``. Raise ``BreakGlassError`` or ``MissingScopeError``.
     """
     person_id = _check_person(actor)
-    holder = holder_of(actor, holder_id)
+    holder = actor.acting_for(holder_id)
     with acting_as(holder):
         subject_id = subject_find(holder, person) or nobody_ensure(actor=holder, now=now)
         first = None if opened is None else _glass_of(_row(opened), holder)
@@ -177,7 +169,7 @@ def glass_explain(
     ``MissingScopeError``, or ``NotFoundError`` where this person has no such opening.
     """
     _check_person(actor)
-    holder = holder_of(actor, holder_id)
+    holder = actor.acting_for(holder_id)
     with acting_as(holder):
         row = _row(glass_id)
         if (row.reader_id, row.person_id) != (actor.organisation_id, actor.person_id):

@@ -12,7 +12,7 @@ from uuid import UUID
 from django.conf import settings
 
 from accounts.selectors import membership_list, organisation_list
-from foundation.core.actor import Actor, ActorKind, Role
+from foundation.core.actor import Actor, Role
 from foundation.core.json_input import JsonLimits, parse_json
 from foundation.core.problem import BadInputError
 from ledger.core.canonical import Json
@@ -61,7 +61,7 @@ class Asking:
     @property
     def holder(self) -> Actor:
         """Who answers, under its own key."""
-        return holder_of(self.reader, self.holder_id)
+        return self.reader.acting_for(self.holder_id)
 
     @property
     def is_emergency(self) -> bool:
@@ -128,13 +128,6 @@ class Ruling:
     def permits(self, record: Opened) -> bool:
         """Return whether the record may be shown."""
         return permits_record(self.decision, record.index)
-
-
-def holder_of(actor: Actor, holder_id: UUID) -> Actor:
-    """Return who acts for the holder: the actor in its own organisation, else the organisation."""
-    if actor.organisation_id == holder_id:
-        return actor
-    return Actor(kind=ActorKind.ORGANISATION, organisation_id=holder_id)
 
 
 def base_url() -> str:

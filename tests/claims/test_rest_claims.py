@@ -282,6 +282,24 @@ def test_a_pharmacys_claim_reaches_its_insurer_and_pends_without_evidence(
     assert pharmacy.post(f"{path}/adjudicate").status_code == 403
 
 
+def test_a_key_of_any_length_that_is_allowed_sends_a_claim_to_its_insurer(
+    insurer: Insurer, insurers: Caller, provider: Callable[[str], Actor]
+) -> None:
+    npi = fresh_npi()
+    pharmacy = Caller(insurer.world, provider(npi))
+    before = insurers.written()
+    pharmacy.headers["Idempotency-Key"] = "k" * 255
+    taken, again = (
+        pharmacy.post("/api/v1/claims", pharmacy_claim(insurer.payer, npi)) for _ in range(2)
+    )
+    assert (taken.status_code, again.content) == (201, taken.content)
+    assert insurers.written()[0] == before[0] + 1
+    for key in ("k" * 256, "no key"):
+        pharmacy.headers["Idempotency-Key"] = key
+        answer = pharmacy.post("/api/v1/claims", pharmacy_claim(insurer.payer, npi))
+        assert answer.status_code == 400
+
+
 def test_nobody_bills_in_anothers_name(
     insurer: Insurer, insurers: Caller, provider: Callable[[str], Actor]
 ) -> None:

@@ -141,3 +141,10 @@ def test_only_an_organisations_actor_has_an_organisation() -> None:
     assert actor.organisation == actor.organisation_id
     with pytest.raises(ValueError, match="acts for no organisation"):
         _ = PUBLIC.organisation
+
+
+def test_an_actor_acts_for_its_own_organisation_and_nobody_for_anothers() -> None:
+    own, other = uuid4(), uuid4()
+    person = Actor(kind=ActorKind.ORGANISATION, organisation_id=own, person_id=uuid4())
+    assert person.acting_for(own) is person
+    assert person.acting_for(other) == organisation_actor(other)

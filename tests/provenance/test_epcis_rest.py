@@ -38,7 +38,7 @@ def test_an_event_is_recorded_once_and_read_back(channel: Channel, maker: Member
     both = caller(maker, "epcis:read", "epcis:write")
     event = {"@context": CONTEXT, **commission(packs(1))}
     made = post(both, orjson.dumps(event))
-    assert made.status_code == 201
+    assert (made.status_code, made.content, "Content-Type" in made) == (201, b"", False)
     assert parse_receipt_header(made["Theriac-Receipt"]).promise.n == 1
     assert made["Location"] == f"/epcis/v2/events/{quote(event['eventID'], safe='')}"
     again = post(both, orjson.dumps(event))
@@ -50,6 +50,23 @@ def test_an_event_is_recorded_once_and_read_back(channel: Channel, maker: Member
     }
     stranger = caller(member(channel, "pharmacy"), "epcis:read")
     assert stranger.get(made["Location"]).status_code == 404
+
+
+def test_a_key_that_came_with_another_body_is_refused_as_everywhere(maker: Member) -> None:
+    both = caller(maker, "epcis:read", "epcis:write")
+    answers = [
+        both.post(
+            path,
+            orjson.dumps({"@context": CONTEXT, **commission(packs(1))}),
+            content_type="application/json",
+            headers={"Idempotency-Key": "one"},
+        )
+        for path in ["/epcis/v2/events"] * 2
+    ]
+    assert [answer.status_code for answer in answers] == [201, 422]
+    assert answers[1].json()["type"] == "epcisException:ValidationException"
+    stranger = Client().get("/epcis/v2/events")
+    assert (stranger.status_code, "WWW-Authenticate" in stranger) == (401, True)
 
 
 def test_a_bodiless_answer_says_its_place_in_a_header(channel: Channel, maker: Member) -> None:

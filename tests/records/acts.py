@@ -9,7 +9,7 @@ from foundation.tenancy import acting_as
 from ledger.core.entry import parse_entry
 from ledger.models import Entry
 from records.core.intake import Incoming, read_bundle
-from records.keeping import PersonName
+from records.core.search import PersonName
 from records.services import (
     Asking,
     Shown,

@@ -18,7 +18,7 @@ from ledger.errors import NoKeyError
 from ledger.models import Entry, KeyHolder, SigningKey
 from ledger.services import key_add
 from records.core.break_glass import BreakGlassError, BreakGlassReason, BreakGlassVerdict
-from records.keeping import PersonName
+from records.core.search import PersonName
 from records.models import BreakGlass, BreakGlassExplanation, BreakGlassReview
 from records.selectors import reviews_open
 from records.services import (

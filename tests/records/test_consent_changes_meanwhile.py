@@ -8,7 +8,8 @@ import pytest
 from django.db import connections
 
 from foundation.tenancy import acting_as
-from records.keeping import PATIENT_SYSTEM, PersonName
+from records.core.search import PersonName
+from records.keeping import PATIENT_SYSTEM
 from records.models import Record
 from records.services import RecordEvidence, access_explain
 from records.services.deciding import Ruling, rule_on

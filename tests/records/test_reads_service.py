@@ -17,7 +17,7 @@ from foundation.tenancy import acting_as
 from ledger.core.receipt import Receipt
 from ledger.services import submission_append
 from records.core.intake import read_bundle
-from records.keeping import PersonName
+from records.core.search import PersonName
 from records.models import ConsentHead, Disclosure, Record
 from records.services import (
     disclosure_feed,

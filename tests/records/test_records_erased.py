@@ -3,7 +3,8 @@
 from uuid import UUID
 
 from foundation.tenancy import acting_as
-from records.keeping import PersonName, subject_find
+from records.core.search import PersonName
+from records.keeping import subject_find
 from records.models import Record
 from records.services import disclosure_feed
 from tests.conftest import NOW

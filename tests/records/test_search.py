@@ -7,7 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from records.core.capability import format_capability
-from records.core.search import SearchError, format_searchset, parse_person, parse_search
+from records.core.search import (
+    PersonName,
+    SearchError,
+    format_searchset,
+    parse_person,
+    parse_search,
+)
 from tests.records.house import BASE
 
 
@@ -28,7 +34,8 @@ def test_a_patient_is_named_by_id_or_identifier(
     type_: str, name: str, value: str, system: str | None, found: str
 ) -> None:
     search = parse_search(type_, [(name, value)], base=BASE)
-    assert (search.system, search.value, search.count, search.offset) == (system, found, 50, 0)
+    assert search.person == PersonName(system=system, value=found)
+    assert (search.count, search.offset) == (50, 0)
 
 
 @pytest.mark.parametrize(
@@ -81,7 +88,7 @@ def test_no_parameter_makes_it_fall_over(name: str, value: str) -> None:
         search = parse_search("Observation", [(name, value)], base=BASE)
     except SearchError:
         return
-    assert search.value
+    assert search.person.value
 
 
 def test_the_capability_statement_names_every_type_that_is_kept() -> None:
@@ -94,7 +101,7 @@ def test_the_capability_statement_names_every_type_that_is_kept() -> None:
 
 
 def test_a_text_names_a_person_as_a_search_does() -> None:
-    assert parse_person("Patient/p1", base=BASE) == (None, "p1")
-    assert parse_person("urn:mrn|1", base=BASE) == ("urn:mrn", "1")
+    assert parse_person("Patient/p1", base=BASE) == PersonName(value="p1")
+    assert parse_person("urn:mrn|1", base=BASE) == PersonName(system="urn:mrn", value="1")
     with pytest.raises(SearchError):
         parse_person("|", base=BASE)

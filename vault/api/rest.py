@@ -13,7 +13,7 @@ import orjson
 from django.http import HttpResponse
 from django.urls import reverse
 from django.utils import timezone
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -21,8 +21,9 @@ from rest_framework.views import APIView
 
 from accounts.authentication import IsActing, actor_of
 from foundation.core.actor import Actor
-from foundation.idempotency import Answer, answer_once
+from foundation.idempotency import Answer
 from foundation.tenancy import acting_as
+from foundation.writes import IDEMPOTENCY_KEY, answer_response, write_once
 from ledger.core.receipt import RECEIPT_HEADER, Receipt
 from ledger.selectors import current_log
 from vault.api.serializers import ErasureIn, ErasureOut, ErasureSummaryOut
@@ -33,10 +34,6 @@ from vault.services import (
     erasure_show,
     erasures_show,
     subject_find,
-)
-
-IDEMPOTENCY_KEY = OpenApiParameter(
-    "Idempotency-Key", str, OpenApiParameter.HEADER, description="1 to 255 printable characters"
 )
 
 
@@ -128,17 +125,8 @@ def _subject(actor: Actor, wanted: dict[str, Any]) -> UUID:
 
 
 def _once(request: Request, raw: bytes, answer: Callable[[], Answer]) -> HttpResponse:
-    made = answer_once(
-        actor=actor_of(request),
-        key=request.headers.get("Idempotency-Key"),
-        path=f"{request.method} {request.path}",
-        body=raw,
-        now=timezone.now(),
-        answer=answer,
-    )
-    return HttpResponse(
-        made.body, status=made.status, content_type=made.media_type, headers=dict(made.headers)
-    )
+    made = write_once(request, actor=actor_of(request), raw=raw, now=timezone.now(), answer=answer)
+    return answer_response(made)
 
 
 def _answered(info: ErasureInfo, receipt: Receipt, status: HTTPStatus, **members: object) -> Answer:

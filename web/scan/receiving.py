@@ -13,7 +13,8 @@ from django.views.decorators.http import require_POST
 from accounts.authentication import actor_of
 from accounts.core.scopes import Scope, check_scope
 from foundation.core.problem import BadInputError
-from foundation.idempotency import Answer, answer_once
+from foundation.idempotency import Answer
+from foundation.writes import write_once
 from provenance.selectors import scan_fault
 from provenance.services import UNREADABLE, Received, packs_receive
 from web.scan.page import SCAN_LENGTH_MAX
@@ -36,14 +37,7 @@ def receive_packs(request: HttpRequest) -> HttpResponse:
         done = packs_receive(actor=actor, scans=scans, seeds=os.urandom, now=now)
         return Answer(status=200, body=orjson.dumps(_as_json(done, scans)))
 
-    answer = answer_once(
-        actor=actor,
-        key=request.headers.get("Idempotency-Key"),
-        path=f"POST {request.path}",
-        body=orjson.dumps(scans),
-        now=now,
-        answer=record,
-    )
+    answer = write_once(request, actor=actor, raw=orjson.dumps(scans), now=now, answer=record)
     shown = _shown(orjson.loads(answer.body), scans, now)
     return render(request, "scan/received.html", shown)
 

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from accounts.core.organisation import OrganisationKind
 from accounts.services import organisation_admit
-from foundation.core.actor import SYSTEM, Actor, ActorKind
+from foundation.core.actor import SYSTEM, organisation_actor
 from foundation.core.problem import ProblemError
 from foundation.tenancy import acting_as
 from ledger.selectors import current_log
@@ -43,7 +43,7 @@ class Command(BaseCommand):
             with acting_as(SYSTEM):
                 operator_id = current_log().operator_id
             receipt = organisation_admit(
-                actor=Actor(kind=ActorKind.ORGANISATION, organisation_id=operator_id),
+                actor=organisation_actor(operator_id),
                 organisation_id=organisation_id,
                 name=name,
                 kind=kind,

@@ -6,7 +6,7 @@ from uuid import UUID
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from foundation.core.actor import Actor, ActorKind
+from foundation.core.actor import organisation_actor
 from foundation.core.problem import ProblemError
 from ledger.services import key_add_system, key_revoke
 
@@ -23,7 +23,7 @@ class Command(BaseCommand):
 
     def handle(self, *, organisation: UUID, revoke: str | None, **_: object) -> None:
         """Make the new key and print its id; or revoke the old one."""
-        actor = Actor(kind=ActorKind.ORGANISATION, organisation_id=organisation)
+        actor = organisation_actor(organisation)
         now = timezone.now()
         try:
             if revoke is None:

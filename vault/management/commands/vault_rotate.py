@@ -11,7 +11,7 @@ from django.utils import timezone
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from foundation.core.actor import Actor, ActorKind
+from foundation.core.actor import organisation_actor
 from foundation.core.problem import ProblemError
 from foundation.key_providers import KeyProviderError
 from vault.services import root_rotate
@@ -33,7 +33,7 @@ class Command(BaseCommand):
 
     def handle(self, *, organisation: UUID, **options: Any) -> None:
         """Rotate with a bar on the terminal, and print the epoch that holds now."""
-        actor = Actor(kind=ActorKind.ORGANISATION, organisation_id=organisation)
+        actor = organisation_actor(organisation)
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),
