@@ -98,7 +98,6 @@ class Pending(models.Model):
     submission = models.OneToOneField(Submission, models.PROTECT, primary_key=True)
     log = models.ForeignKey(Log, models.PROTECT, db_index=False)
     organisation_id = models.UUIDField()
-    governs = models.BooleanField()  # holds a change of governance
 
     def __str__(self) -> str:
         """Return the submission."""

@@ -41,7 +41,6 @@ from ledger.services.signed import Signed, promise_of
 
 # Beyond this many waiting submissions the caller is asked to come back (ledger guide 7).
 OUTSTANDING_MAX = 4096
-GOVERNING = ("ledger.",)
 KEY_NO_FORK = "submission_key_no_fork"
 _ORGANISATION_LOCK = 11  # classid of the advisory locks on an organisation's keys
 
@@ -200,8 +199,8 @@ _INSERT = """
             %(receipt_signature)s)
         RETURNING id
     ), queued AS (
-        INSERT INTO ledger_pending (submission_id, log_id, organisation_id, governs)
-        SELECT id, %(log)s, %(organisation)s, %(governs)s FROM submission
+        INSERT INTO ledger_pending (submission_id, log_id, organisation_id)
+        SELECT id, %(log)s, %(organisation)s FROM submission
     )
     INSERT INTO ledger_entry (entry_id, submission_id, position, organisation_id, uuid, kind,
         content)
@@ -229,7 +228,6 @@ def _insert(log: LogInfo, signed: Signed, promise: Promise, signature: bytes) ->
                 "received_at": truncated(promise.time),
                 "deadline_at": truncated(promise.deadline),
                 "receipt_signature": signature,
-                "governs": any(draft.kind.startswith(GOVERNING) for draft in signed.drafts),
                 "entry_ids": ByteaArray(signed.entry_ids),
                 "uuids": UuidArray(draft.id for draft in signed.drafts),
                 "kinds": TextArray(draft.kind for draft in signed.drafts),
