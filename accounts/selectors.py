@@ -12,7 +12,7 @@ from django.db.models import F, OuterRef, Q, QuerySet, Subquery
 
 from accounts.core.credential import CredentialType
 from accounts.core.organisation import OrganisationKind
-from accounts.core.scopes import scopes_of
+from accounts.core.scopes import roles_misplaced, scopes_of
 from accounts.models import ApiKey, Credential, Membership, Organisation, User
 from foundation.core.actor import AUTHENTICATION, Actor, ActorKind, Role
 from foundation.core.problem import ForbiddenError, NotFoundError
@@ -62,8 +62,10 @@ def actor_for(
 ) -> Actor:
     """Return the actor of a person in an organisation, or of a patient without one.
 
-    ``reauthenticated_at`` is when this person, in this session, last proved who they are. Raise
-    ``ForbiddenError`` where the person is not active or no member of the organisation.
+    ``reauthenticated_at`` is when this person, in this session, last proved who they are. Roles
+    that nobody has in an organisation of its kind do not count, however they were granted. Raise
+    ``ForbiddenError`` where the person is not active or no member of the organisation, or where
+    no role is left.
     """
     with acting_as(AUTHENTICATION):
         if not User.objects.filter(id=user_id, is_active=True).exists():
@@ -72,10 +74,12 @@ def actor_for(
             roles = frozenset({Role.PATIENT})
         else:
             found = Membership.objects.filter(user_id=user_id, organisation_id=organisation_id)
-            names = found.values_list("roles", flat=True).first()
-            if names is None:
+            row = found.values_list("roles", "organisation__kind").first()
+            if row is None:
                 raise ForbiddenError("this account is no member of that organisation")
-            roles = frozenset(Role(name) for name in names)
+            roles = _roles(*row)
+            if not roles:
+                raise ForbiddenError("this account has no role that an organisation of its kind has")
     return Actor(
         kind=ActorKind.PATIENT if organisation_id is None else ActorKind.ORGANISATION,
         organisation_id=organisation_id,
@@ -134,7 +138,7 @@ def membership_list(user_id: UUID) -> list[MembershipInfo]:
             user_id=user_id,
             organisation_id=row.organisation_id,
             organisation_name=row.organisation.name,
-            roles=frozenset(Role(name) for name in row.roles),
+            roles=_roles(row.roles, row.organisation.kind),
         )
         for row in rows.order_by("organisation__name", "organisation_id")
     ]
@@ -157,6 +161,12 @@ def api_key_info(row: ApiKey) -> ApiKeyInfo:
         expires_at=row.expires_at,
         revoked_at=row.revoked_at,
     )
+
+
+def _roles(names: Iterable[str], kind: str) -> frozenset[Role]:
+    """Return the roles that hold in an organisation of this kind, whatever was once granted."""
+    granted = frozenset(Role(name) for name in names)
+    return granted.difference(roles_misplaced(granted, OrganisationKind(kind)))
 
 
 def _valid(type_: CredentialType, on_date: dt.date) -> QuerySet[Credential]:
