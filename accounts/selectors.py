@@ -79,7 +79,9 @@ def actor_for(
                 raise ForbiddenError("this account is no member of that organisation")
             roles = _roles(*row)
             if not roles:
-                raise ForbiddenError("this account has no role that an organisation of its kind has")
+                raise ForbiddenError(
+                    "this account has no role that an organisation of its kind has"
+                )
     return Actor(
         kind=ActorKind.PATIENT if organisation_id is None else ActorKind.ORGANISATION,
         organisation_id=organisation_id,

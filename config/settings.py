@@ -80,6 +80,8 @@ WITNESS_TIMEOUT_S = env_int("THERIAC_WITNESS_TIMEOUT_S", 2, at_least=1)
 RECEIPT_DEADLINE_S = env_int("THERIAC_RECEIPT_DEADLINE_S", 60, at_least=1)
 SEQUENCER_FLUSH_MS = env_int("THERIAC_SEQUENCER_FLUSH_MS", 50, at_least=1)
 BODY_SIZE_BYTES_MAX = env_int("THERIAC_BODY_SIZE_BYTES_MAX", 8 * 1024 * 1024, at_least=1024)
+# Readings that were shown nothing, a minute: each is an entry of the ledger all the same.
+EMPTY_READS_PER_MINUTE_MAX = env_int("THERIAC_EMPTY_READS_PER_MINUTE_MAX", 600, at_least=1)
 # Who may ask /metrics without the operator's key.
 METRICS_NETWORKS = env_networks("METRICS_NETWORKS", "127.0.0.0/8,::1/128")
 BROKER_URL = env_secret("BROKER_URL")

@@ -87,7 +87,13 @@ class Disclosure(models.Model):
         """A person's disclosures are found together."""
 
         indexes = [
-            models.Index(fields=["organisation_id", "subject_id"], name="disclosure_of_subject")
+            models.Index(fields=["organisation_id", "subject_id"], name="disclosure_of_subject"),
+            # How often one reader was lately shown nothing.
+            models.Index(
+                fields=["organisation_id", "reader_id", "reader_person_id", "disclosed_at"],
+                condition=models.Q(count=0),
+                name="disclosure_of_nothing",
+            ),
         ]
 
     def __str__(self) -> str:

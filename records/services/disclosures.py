@@ -1,13 +1,16 @@
 """Disclosures: an entry for each answered request, written before the first byte leaves."""
 
 import datetime as dt
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
+from django.conf import settings
+
 from accounts.core.scopes import Scope, organisation_with
 from foundation.core.actor import Actor, Role
-from foundation.core.problem import ForbiddenError
+from foundation.core.problem import ForbiddenError, ThrottledError
 from foundation.tenancy import acting_as
 from ledger.core.canonical import Json
 from ledger.core.entry import EntryDraft
@@ -19,8 +22,8 @@ from records.core.disclosure import (
     parse_disclosed,
     plan_disclosure,
 )
+from records.core.search import PersonName
 from records.keeping import (
-    PersonName,
     Seeds,
     disclosure_keep,
     disclosures_kept,
@@ -33,6 +36,7 @@ from vault.services import tag_next
 
 FEED_ENGINE = "theriac-feed/1"
 FEED_MAX = 200
+_MINUTE = dt.timedelta(minutes=1)
 
 
 class FeedRefusedError(ForbiddenError):
@@ -100,17 +104,44 @@ def disclosure_write(
     return promised
 
 
+def empty_reads_check(*, holder: Actor, reader: Actor, now: dt.datetime) -> None:
+    """Raise ``ThrottledError`` for who was lately shown nothing too often, by this holder.
+
+    Each such reading is an entry under the holder's key: nobody fills its ledger by asking. A
+    person counts alone, the systems of an organisation together, whichever of its keys they use.
+    """
+    allowed: int = settings.EMPTY_READS_PER_MINUTE_MAX
+    with acting_as(holder):
+        lately = Disclosure.objects.filter(
+            organisation_id=holder.organisation,
+            reader_id=reader.organisation,
+            reader_person_id=reader.person_id,
+            count=0,
+            disclosed_at__gt=now - _MINUTE,
+        )
+        times = lately.order_by("-disclosed_at").values_list("disclosed_at", flat=True)
+        oldest = times[allowed - 1 : allowed].first()
+    if oldest is not None:
+        wait = math.ceil((oldest + _MINUTE - now).total_seconds())
+        raise ThrottledError(
+            f"{allowed} readings of the last minute were shown nothing: wait",
+            retry_after_s=max(wait, 1),
+        )
+
+
 def disclosure_feed(
     *, actor: Actor, person: PersonName, seeds: Seeds, now: dt.datetime
 ) -> tuple[tuple[DisclosureInfo, ...], Receipt]:
     """Return who was shown a subject's records, the newest first, and this reading's own receipt.
 
-    Reading the list is a line of it, too. Raise ``MissingScopeError`` or ``FeedRefusedError``.
+    Reading the list is a line of it, too. Raise ``MissingScopeError``, ``FeedRefusedError`` or
+    ``ThrottledError``.
     """
     organisation_id = organisation_with(actor, Scope.RECORDS_READ)
     if actor.person_id is not None and Role.PRIVACY_OFFICER not in actor.roles:
         raise FeedRefusedError(f"ask the {Role.PRIVACY_OFFICER} of your organisation")
     with acting_as(actor):
+        empty_reads_check(holder=actor, reader=actor, now=now)
         subject_id = subject_find(actor, person)
         rows: list[Disclosure] = []
         if subject_id is not None:

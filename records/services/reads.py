@@ -16,12 +16,13 @@ from ledger.core.canonical import Json
 from ledger.core.receipt import Receipt
 from records.core.break_glass import BreakGlass
 from records.core.consent_values import ETREAT
-from records.keeping import PersonName, Seeds, nobody_ensure, records_find, subject_find
+from records.core.search import PersonName
+from records.keeping import Seeds, nobody_ensure, records_find, subject_find
 from records.models import Record
 from records.selectors import newest_of, newest_of_subject
 from records.services.break_glass import glasses_running
 from records.services.deciding import Asking, Opened, open_records, rule_on
-from records.services.disclosures import disclosure_write
+from records.services.disclosures import disclosure_write, empty_reads_check
 
 
 class EmergencyError(ForbiddenError):
@@ -69,7 +70,7 @@ def record_read(*, asking: Asking, type_: str, id_: str, seeds: Seeds) -> Shown:
     """Return a record by type and id, or nothing where it is missing or not to be shown.
 
     Raise ``MissingScopeError``, ``NotFoundError`` for a holder that is no member of the channel,
-    or ``EmergencyError``.
+    ``EmergencyError``, or ``ThrottledError`` for who was shown nothing too often.
     """
     holder = asking.holder
 
@@ -111,6 +112,7 @@ def access_explain(
     if not asking.is_inside:
         raise ForbiddenError("only the holder's own people learn why its records open or not")
     with acting_as(asking.holder):
+        empty_reads_check(holder=asking.holder, reader=asking.reader, now=asking.now)
         subject_id = subject_find(asking.holder, person)
         about = subject_id or nobody_ensure(actor=asking.holder, now=asking.now)
         ruling = rule_on(asking, subject_id=about)
@@ -141,6 +143,9 @@ def _answer(
     reading_check(asking)
     holder = asking.holder
     with acting_as(holder):
+        # A broken glass is never in the way of care, and without one nothing is entered.
+        if not asking.is_emergency:
+            empty_reads_check(holder=holder, reader=asking.reader, now=asking.now)
         subject_id = wanted.whom()
         about = subject_id or nobody_ensure(actor=holder, now=asking.now)
         glasses = _glasses(asking, subject_id, about, named) if asking.is_emergency else {}

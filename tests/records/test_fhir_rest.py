@@ -337,3 +337,21 @@ def test_a_consent_given_revoked_and_given_again_in_the_same_words_is_three_acts
         found = ids(clinic.system.get("Observation?patient=p1", custodian=custodian))
         assert (found == ["o1"]) == is_open
     assert [each["ETag"] for each in answers] == ['W/"1"', 'W/"2"', 'W/"3"', 'W/"4"']
+
+
+def test_too_many_empty_answers_are_refused_in_each_addresss_form(
+    hospital: House, settings: Settings
+) -> None:
+    settings.EMPTY_READS_PER_MINUTE_MAX = 1
+    assert hospital.system.get("Observation/o1").status_code == 404
+    answer = hospital.system.get("Observation/o1")
+    assert answer.status_code == 429
+    assert 1 <= int(answer["Retry-After"]) <= 60
+    assert issue(answer)["code"] == "throttled"
+    assert issue(answer)["details"]["coding"][0]["code"] == "too-many-requests"
+    listed = hospital.system.client.get(
+        "/api/v1/disclosures?patient=p1",
+        headers={"Authorization": f"Bearer {hospital.system.key}"},
+    )
+    assert (listed.status_code, listed["Content-Type"]) == (429, "application/problem+json")
+    assert 1 <= int(listed["Retry-After"]) <= 60

@@ -4,15 +4,17 @@ import json
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from django.db import connections
+from pytest_django.fixtures import Settings
 
 from accounts.core.scopes import MissingScopeError
 from foundation.core.actor import AUTHENTICATION, PUBLIC, Actor, Role
-from foundation.core.problem import NotFoundError
+from foundation.core.problem import NotFoundError, ThrottledError
 from foundation.tenancy import acting_as
 from ledger.core.receipt import Receipt
 from ledger.services import submission_append
@@ -20,6 +22,8 @@ from records.core.intake import read_bundle
 from records.core.search import PersonName
 from records.models import ConsentHead, Disclosure, Record
 from records.services import (
+    Shown,
+    access_explain,
     disclosure_feed,
     record_read,
     records_submit,
@@ -281,3 +285,53 @@ def test_a_reading_waits_for_the_revocation_that_was_first(
     with ThreadPoolExecutor(1) as pool:
         submit(hospital, consent(base="OPTOUT"))
         assert readings[0].result() == []
+
+
+def test_explanations_and_feeds_count_and_wait_as_readings_do(
+    hospital: House, settings: Settings
+) -> None:
+    settings.EMPTY_READS_PER_MINUTE_MAX = 2
+    person = PersonName(value="p1")
+    submit(hospital, patient(), observation())
+
+    def explain() -> object:
+        return access_explain(asking=asking(hospital.actor, hospital), person=person, seeds=SEEDS)
+
+    def feed() -> object:
+        return disclosure_feed(actor=hospital.actor, person=person, seeds=SEEDS, now=NOW)
+
+    explain()
+    feed()
+    before = entries(hospital)
+    for ask in (explain, feed):
+        with pytest.raises(ThrottledError):
+            ask()
+    assert entries(hospital) == before
+
+
+def test_who_is_shown_nothing_too_often_waits_and_fills_no_ledger(
+    hospital: House, clinic: House, settings: Settings
+) -> None:
+    settings.EMPTY_READS_PER_MINUTE_MAX = 3
+    person = hospital.world.person(clinic.actor, Role.CLINICIAN).actor
+    submit(hospital, patient(), observation())
+
+    def ask(reader: Actor, second: int) -> Shown:
+        at = replace(asking(reader, hospital), now=NOW + timedelta(seconds=second))
+        return record_read(asking=at, type_="Observation", id_="o1", seeds=SEEDS)
+
+    for second in (0, 10, 20):
+        assert ask(clinic.actor, second).records == ()
+    before = entries(hospital)
+    for second, wait in ((20, 40), (59, 1)):
+        with pytest.raises(ThrottledError) as caught:
+            ask(clinic.actor, second)
+        assert caught.value.retry_after_s == wait
+    assert entries(hospital) == before
+    # Others are not in its way, nor is it in theirs; what is shown is not counted.
+    assert ask(person, 20).records == ()
+    for _ in range(4):
+        assert len(ask(hospital.actor, 20).records) == 1
+    assert ask(clinic.actor, 60).records == ()
+    with pytest.raises(ThrottledError):
+        ask(clinic.actor, 60)
