@@ -76,7 +76,7 @@ def test_a_role_from_before_the_rule_opens_nothing(
     assert membership.roles == left
     if left:
         actor = actor_for(person.id, insurer.organisation_id)
-        assert (actor.roles, actor.scopes) == (left, scopes_of(left))
+        assert (actor.roles, actor.scopes) == (frozenset(left), scopes_of(left))
         assert Scope.RECORDS_WRITE not in actor.scopes
     else:
         with pytest.raises(ForbiddenError, match="no role"):
