@@ -9,18 +9,12 @@ consent decision by itself, with three consents, one record looked at.
 
 import datetime as dt
 import json
-import os
-import platform
-import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Callable
-from pathlib import Path
 from secrets import token_bytes
 from uuid import uuid4
 
-from ops.environment import ROOT, database_environment, without_database
+from benchmarks.harness import Measured, own_database, report
 
 BUNDLES, BUNDLE_SIZE = 6, 500
 DECISIONS = 5000
@@ -30,31 +24,16 @@ BASE = "https://theriac.example/fhir/r4/"
 
 def main() -> None:
     """Measure, print, and write the result."""
-    with tempfile.TemporaryDirectory() as folder:
-        home = Path(folder)
-        home.chmod(0o755)
-        with database_environment(without_database(os.environ), home) as environment:
-            os.environ.update(environment, DJANGO_SETTINGS_MODULE="config.settings")
-            migrate = [sys.executable, str(ROOT / "manage.py"), "migrate", "--verbosity", "0"]
-            subprocess.run(migrate, check=True)  # noqa: S603 - our own program
-            measured = {"records anchored": _anchor(), "consent decisions": _decide()}
-    result = {
-        "benchmark": "records_anchor",
-        "machine": f"{os.cpu_count()} cores, {platform.machine()}, Python {sys.version.split()[0]}",
-        "per_s": measured,
-    }
-    for name, rate in measured.items():
-        print(f"{name:<28}{rate:>12,.0f} /s")
-    path = ROOT / "benchmarks" / "results" / "records_anchor.json"
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps(result, indent=2) + "\n")
+    with own_database():
+        measured = [
+            Measured("records anchored", _anchor(), "/s"),
+            Measured("consent decisions", _decide(), "/s"),
+        ]
+    report("records_anchor", measured, record_size_bytes=RECORD_SIZE_BYTES)
 
 
 def _anchor() -> float:
-    import django  # noqa: PLC0415 - settings read the environment that was made just now
-
-    django.setup()
-    from foundation.core.actor import organisation_actor  # noqa: PLC0415 - as above
+    from foundation.core.actor import organisation_actor  # noqa: PLC0415 - Django is set up
     from foundation.core.json_input import parse_json  # noqa: PLC0415
     from ledger.services import Sequencer, channel_create  # noqa: PLC0415
     from records.core.intake import read_bundle  # noqa: PLC0415
@@ -81,7 +60,7 @@ def _anchor() -> float:
 
 
 def _decide() -> float:
-    from records.core.consent import decide, permits_record  # noqa: PLC0415 - as above
+    from records.core.consent import decide, permits_record  # noqa: PLC0415 - Django is set up
     from records.core.consent_compile import compile_consent  # noqa: PLC0415
     from records.core.consent_values import ACT_REASON, AccessRequest  # noqa: PLC0415
     from records.core.fhir import parse_resource  # noqa: PLC0415
