@@ -47,6 +47,7 @@ class OutboxWork:
 _OPEN: Final[Mapping[str, None]] = {"done_at": None, "failed_at": None}
 Handler = Callable[[OutboxWork], None]
 _HANDLERS: dict[str, Handler] = {}
+_GIVEN_UP: dict[str, Handler] = {}
 
 
 class OutboxMisuseError(ValueError):
@@ -62,6 +63,19 @@ def outbox_handler(name: str) -> Callable[[Handler], Handler]:
 
     def register(handler: Handler) -> Handler:
         _HANDLERS[name] = handler
+        return handler
+
+    return register
+
+
+def outbox_when_given_up(name: str) -> Callable[[Handler], Handler]:
+    """Register what is done, as whom the work was for, when the handler ``name`` is given up.
+
+    It stands in one transaction with the mark, and may use the database only.
+    """
+
+    def register(handler: Handler) -> Handler:
+        _GIVEN_UP[name] = handler
         return handler
 
     return register
@@ -168,9 +182,7 @@ def outbox_run(message_id: UUID, *, now: dt.datetime) -> bool:
 def _run_as_actor(message: OutboxMessage, now: dt.datetime) -> None:
     if message.handler not in _HANDLERS:
         raise UnknownHandlerError(message.handler)
-    actor = (
-        SYSTEM if message.organisation_id is None else organisation_actor(message.organisation_id)
-    )
+    actor = _actor_of(message)
     with acting_as(actor):
         # Two workers may hold one message after a lease ran out: the second waits, then stops.
         row = OutboxMessage.objects.select_for_update().get(id=message.id)
@@ -183,15 +195,36 @@ def _run_as_actor(message: OutboxMessage, now: dt.datetime) -> None:
         row.save(update_fields=["done_at"])
 
 
+def _actor_of(message: OutboxMessage) -> Actor:
+    if message.organisation_id is None:
+        return SYSTEM
+    return organisation_actor(message.organisation_id)
+
+
 def _back_off(message: OutboxMessage, error: Exception, now: dt.datetime) -> None:
+    if message.attempts >= ATTEMPTS_MAX:
+        _give_up(message, error, now)
+        return
     wait = dt.timedelta(seconds=min(BACK_OFF_BASE_S**message.attempts, 3600))
     with acting_as(SYSTEM):
         OutboxMessage.objects.filter(id=message.id).update(
             lease_until=None,
             not_before=now + wait,
-            failed_at=now if message.attempts >= ATTEMPTS_MAX else None,
             last_error=type(error).__name__[:100],
         )
+
+
+def _give_up(message: OutboxMessage, error: Exception, now: dt.datetime) -> None:
+    actor = _actor_of(message)
+    with acting_as(actor):
+        row = OutboxMessage.objects.select_for_update().get(id=message.id)
+        if row.done_at is not None:  # by whoever held it besides
+            return
+        row.lease_until, row.failed_at = None, now
+        row.last_error = type(error).__name__[:100]
+        row.save(update_fields=["lease_until", "failed_at", "last_error"])
+        if ending := _GIVEN_UP.get(row.handler):
+            ending(OutboxWork(message_id=row.id, actor=actor, payload=row.payload, now=now))
 
 
 def outbox_given_up(*, handler: str, name: str, values: Collection[str]) -> dict[str, dt.datetime]:

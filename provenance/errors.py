@@ -1,6 +1,13 @@
 """What callers of provenance can do something about."""
 
+from typing import Final
+
 from foundation.core.problem import ConflictError, UnprocessableError
+
+NO_GLN: Final = (
+    "your operator, or a regulator of your channel, looks your GLN up and records it:"
+    " POST /api/v1/credentials with the type GLN (docs/howto/get-a-gln.md)"
+)
 
 
 class NoGlnError(UnprocessableError):

@@ -16,10 +16,10 @@ from foundation.core.values import Json
 from foundation.outbox import outbox_given_up
 from foundation.tenancy import acting_as, current_alias
 from provenance.core.custody_event import Custody
-from provenance.core.epc import Epc, EpcError, find_uri, identify, parse_epc
+from provenance.core.epc import Epc, EpcError, EpcKind, find_uri, identify, parse_epc
 from provenance.core.gs1 import GS1Error, parse_scan
-from provenance.core.verdict import Label, Question, Verdict, label_of, verdict
-from provenance.errors import NoGlnError
+from provenance.core.verdict import Label, Question, Seen, Verdict, label_of, verdict
+from provenance.errors import NO_GLN, NoGlnError
 from provenance.models import CaptureJob, Event, EventItem, ItemException
 from provenance.states import parse_state
 
@@ -46,6 +46,9 @@ class PackInfo:
     verdict: Verdict
     exceptions: tuple[str, ...]
     events: tuple[EventInfo, ...]
+
+
+SEEN_MAX = 3
 
 
 def item_glimpse(epc: str) -> tuple[Custody, Label]:
@@ -101,10 +104,33 @@ def verdict_for(*, actor: Actor, scan: str, question: Question, now: dt.datetime
     with acting_as(actor):
         gln = organisation_get(actor.organisation_id).gln
         if gln is None:
-            raise NoGlnError("ask the operator to record your GLN")
+            raise NoGlnError(NO_GLN)
         custody, recorded = item_glimpse(epc.uri)
+        seen = () if custody.known else _seen(epc.uri)
     return verdict(
-        custody, question=question, holder_gln=gln, on_date=today, scan=label, recorded=recorded
+        custody,
+        question=question,
+        holder_gln=gln,
+        on_date=today,
+        scan=label,
+        recorded=recorded,
+        product_only=epc.kind is EpcKind.CLASS,
+        seen=seen,
+    )
+
+
+def _seen(epc: str) -> tuple[Seen, ...]:
+    """Return the last of what the actor sees recorded of an item and not declared wrong."""
+    rows = list(_events_of(epc).order_by("-id")[:SEEN_MAX])
+    wrong = set(
+        Event.objects.filter(
+            declares_error=True, event_id__in=[row.event_id for row in rows]
+        ).values_list("organisation_id", "event_id")
+    )
+    return tuple(
+        Seen(step=row.biz_step or row.event_type, on_date=row.event_time.date())
+        for row in reversed(rows)
+        if (row.organisation_id, row.event_id) not in wrong
     )
 
 

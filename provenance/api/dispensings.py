@@ -20,7 +20,8 @@ from foundation.idempotency import Answer
 from foundation.writes import IDEMPOTENCY_KEY, answer_response, write_once
 from ledger.core.receipt import RECEIPT_HEADER
 from provenance.core.custody_exception import EXCEPTION_GUIDE
-from provenance.core.dispensing_document import Zoned, dispensing_document
+from provenance.core.dispensing_document import Zoned, dispensing_document, dispensing_error
+from provenance.core.epcis_check import EpcisError
 from provenance.core.event_bytes import event_bytes
 from provenance.services import Captured, events_capture
 
@@ -54,9 +55,12 @@ class DispensingsView(APIView):
                 event_id=f"urn:uuid:{uuid4()}",
                 now=now,
             )
-            done = events_capture(
-                actor=actor, document=event_bytes(document), seeds=os.urandom, now=now
-            )
+            try:
+                done = events_capture(
+                    actor=actor, document=event_bytes(document), seeds=os.urandom, now=now
+                )
+            except EpcisError as error:
+                raise dispensing_error(error) from error
             return _answer(done)
 
         answer = write_once(request, actor=actor, raw=raw, now=now, answer=record)

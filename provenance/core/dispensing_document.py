@@ -7,9 +7,10 @@ from decimal import Decimal
 from typing import Any, Final
 
 from foundation.core.problem import BadInputError
+from foundation.core.values import Json
 from provenance.core.cbv import BizStep
-from provenance.core.epc import Epc, find_uri, identify, parse_epc
-from provenance.core.epcis_check import Faults, Node
+from provenance.core.epc import Epc, EpcKind, find_uri, identify, parse_epc
+from provenance.core.epcis_check import EpcisError, Faults, Node
 from provenance.core.gs1 import parse_scan
 from provenance.core.own_names import MEMBER, NAMESPACE
 from provenance.core.prescription import CLOCK_TOLERANCE, TOO_EARLY, UNITS
@@ -21,6 +22,15 @@ _UOMS: Final = {"UN": "EA", **{unit: uom for uom, unit in UNITS.items() if unit 
 _MEMBERS: Final = frozenset(
     {"scan", "prescription", "quantity", "unit", "dispensed_at", "event_id"}
 )
+
+
+# Where the document has what the caller sent under another name.
+_PLACES: Final = {
+    "quantityList": "quantity",
+    "eventTime": "dispensed_at",
+    "eventID": "event_id",
+    "epcList": "scan",
+}
 
 
 class DispensingError(BadInputError):
@@ -76,13 +86,48 @@ def dispensing_document(
     }
 
 
+def dispensing_error(error: EpcisError) -> DispensingError:
+    """Return what is wrong with the document as what is wrong with the request it was made of.
+
+    ``path`` and the paths in ``faults`` name the members that the caller sent.
+    """
+    faults: list[dict[str, Json]] = [
+        {"path": _member(fault.path), "type": fault.type, "detail": fault.detail}
+        for fault in error.faults
+    ]
+    first = faults[0]
+    more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+    return DispensingError(
+        f"{first['path']}: {first['detail']}{more}",
+        path=first["path"],
+        fault=first["type"],
+        faults=list[Json](faults),
+    )
+
+
+def _member(path: str) -> str:
+    """Return the caller's member for a place in the document that was made of it."""
+    _, _, place = path.partition("eventList[0].")
+    rest = place.partition(MEMBER)[2]
+    if rest or place.endswith(MEMBER):
+        return f"prescription{rest}"
+    if place.startswith("quantityList") and place.endswith("uom"):
+        return "unit"
+    return next((name for start, name in _PLACES.items() if place.startswith(start)), "scan")
+
+
 def _scanned(scan: object) -> Epc:
     if not isinstance(scan, str) or not 1 <= len(scan) <= SCAN_LENGTH_MAX:
         raise DispensingError(f"scan is a text of 1 to {SCAN_LENGTH_MAX} characters", path="scan")
     uri = find_uri(scan)
-    if uri is not None:
-        return parse_epc(uri)
-    return identify(parse_scan(scan))
+    epc = parse_epc(uri) if uri is not None else identify(parse_scan(scan))
+    if epc.kind is EpcKind.CLASS:
+        raise DispensingError(
+            "this code names a product, not the pack that was given: scan the pack's DataMatrix,"
+            " which holds its serial number",
+            path="scan",
+        )
+    return epc
 
 
 def _moment(text: object, now: datetime) -> Zoned:

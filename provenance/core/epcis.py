@@ -33,6 +33,8 @@ from provenance.core.own_names import Names, misplaced
 from provenance.core.prescription import dispenses
 
 EVENTS_MAX: Final = 10_000
+# EPCIS 2.0 section 7.1 and its errata: their JSON is the same.
+SCHEMA_VERSIONS: Final = ("2.0", "2.0.0", "2.0.1")
 
 
 _ACTIONS: Final = frozenset(action.value for action in Action)
@@ -123,9 +125,9 @@ def event_nodes(root: Node) -> list[Node]:
     kind = root.need("type")
     name = kind.one_of({"EPCISDocument", "EPCISQueryDocument"}) if kind else ""
     body = root.need("epcisBody")
+    if version := root.need("schemaVersion") if name == "EPCISDocument" else None:
+        version.one_of(SCHEMA_VERSIONS)
     if name == "EPCISDocument":
-        if version := root.need("schemaVersion"):
-            version.text()
         if created := root.need("creationDate"):
             created.time()
     elif name == "EPCISQueryDocument":

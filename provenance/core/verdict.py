@@ -5,7 +5,7 @@ Unknown is never counterfeit: an item that nobody recorded gets *unknown*, and a
 Nobody learns from a verdict who else holds an item.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -42,6 +42,14 @@ class Label:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What the asking organisation may see recorded of an item, in the vocabulary's word."""
+
+    step: str
+    on_date: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """The answer, the rule that gave it, and the ids of the entries that prove it."""
 
@@ -62,6 +70,8 @@ class _Case:
     on_date: date
     scan: Label
     recorded: Label
+    product_only: bool
+    seen: Sequence[Seen]
 
     @property
     def mine(self) -> bool:
@@ -100,11 +110,15 @@ def verdict(
     on_date: date,
     scan: Label,
     recorded: Label | None = None,
+    product_only: bool = False,
+    seen: Sequence[Seen] = (),
 ) -> Verdict:
     """Return the answer for the organisation ``holder_gln``, which has the item in hand.
 
     ``custody`` is the fold over the item's events, ``None`` where there are none; ``scan`` what
-    its symbol says, ``recorded`` what its maker recorded.
+    its symbol says, ``recorded`` what its maker recorded. ``product_only``: the symbol names a
+    product or a lot, and no single item. ``seen`` is what the organisation may see recorded of
+    an item of which no custody came.
     """
     case = _Case(
         custody=custody or Custody(),
@@ -113,6 +127,8 @@ def verdict(
         on_date=on_date,
         scan=scan,
         recorded=recorded or Label(),
+        product_only=product_only,
+        seen=seen,
     )
     # The last rule always speaks.
     name, finding = next((name, found) for name, rule in _RULES if (found := rule(case)))
@@ -123,6 +139,16 @@ def verdict(
         text=finding.text,
         next_step=finding.next_step,
         evidence=tuple(entry for entry in entries if entry),
+    )
+
+
+def _no_serial(case: _Case) -> _Finding | None:
+    if not case.product_only:
+        return None
+    return _Finding(
+        Answer.UNKNOWN,
+        "This code names a product, not the one pack in your hand: it holds no serial number.",
+        "Scan the pack's DataMatrix, the square code with the serial number.",
     )
 
 
@@ -191,6 +217,18 @@ def _put_aside(case: _Case) -> _Finding | None:
         "This is put aside while it is investigated.",
         "Leave it there until the investigation is over.",
         (Act.QUARANTINE,),
+    )
+
+
+def _never_received(case: _Case) -> _Finding | None:
+    """Something was recorded of it, and nothing that would say how it came there."""
+    if case.custody.known or not case.seen:
+        return None
+    told = ", ".join(f"{one.step.replace('_', ' ')} ({one.on_date})" for one in case.seen)
+    return _Finding(
+        Answer.UNKNOWN,
+        f"Recorded of this: {told}. Nobody recorded that it was made or taken in.",
+        "Record its receipt with the supplier's papers; declare wrong what is.",
     )
 
 
@@ -312,12 +350,14 @@ def _fine(case: _Case) -> _Finding | None:
 
 
 _RULES: Final[tuple[tuple[str, _Rule], ...]] = (
+    ("no_serial", _no_serial),
     ("decommissioned", _decommissioned),
     ("recalled", _recalled),
     ("already_dispensed", _used_up),
     ("label_differs", _label_differs),
     ("expired", _expired),
     ("quarantined", _put_aside),
+    ("never_received", _never_received),
     ("unknown", _nobody_knows),
     ("genuine", _genuine),
     ("already_here", _here_already),

@@ -27,7 +27,7 @@ from provenance.core.epcis_event import EpcisEvent
 from provenance.core.event_bytes import event_bytes
 from provenance.core.prescription import Prescription, clear_event, dispenses, impersonal
 from provenance.core.verdict import Label
-from provenance.errors import EventIdTakenError, NoGlnError
+from provenance.errors import NO_GLN, EventIdTakenError, NoGlnError
 from provenance.models import Dispensing, Event, EventItem
 from provenance.services.capture_sealed import check_nameable, check_parts
 from provenance.services.dispensings import (
@@ -95,7 +95,7 @@ def events_capture(
     with acting_as(actor):
         me = organisation_get(actor.organisation)
         if me.gln is None:
-            raise NoGlnError("ask the operator to record your GLN")
+            raise NoGlnError(NO_GLN)
         ids, new = _new_events(actor, value, list(zip(events, prescriptions, strict=True)), seeds)
         if sealed is not None:
             check_impersonal(events, raw, value["@context"])

@@ -2,7 +2,8 @@
 
 What can be said at once is said at once: size, shape, words and identifiers. What needs the
 database (ids used before, custody, the ledger) is done by the outbox, in one transaction with the
-job's end. Until then the document waits in the job's row, under row-level security, and no longer.
+job's end. Until then the document waits in the job's row, under row-level security, and no longer:
+a job that is given up has ended too.
 
 A document that may say something of a person never waits: it is captured in the transaction that
 receives it, and its job is born finished. So is a sealed one, whose client signed the events and
@@ -29,7 +30,7 @@ from foundation.core.problem import (
     UnprocessableError,
 )
 from foundation.core.values import Json
-from foundation.outbox import OutboxWork, outbox_handler, outbox_put
+from foundation.outbox import OutboxWork, outbox_handler, outbox_put, outbox_when_given_up
 from foundation.tenancy import acting_as, current_alias
 from ledger.core.commitment import commit
 from ledger.core.entry import EntryDraft
@@ -46,7 +47,7 @@ from provenance.core.epcis_each import (
     with_events,
 )
 from provenance.core.event_bytes import event_bytes
-from provenance.errors import NoGlnError
+from provenance.errors import NO_GLN, NoGlnError
 from provenance.models import CaptureJob
 from provenance.selectors import CAPTURE_HANDLER, CAPTURE_ID
 from provenance.services.capture import (
@@ -135,7 +136,7 @@ def capture_receive(*, actor: Actor, intake: Intake, seeds: Seeds, now: dt.datet
     """
     with acting_as(actor):
         if organisation_get(actor.organisation).gln is None:
-            raise NoGlnError("ask the operator to record your GLN")
+            raise NoGlnError(NO_GLN)
         job = CaptureJob(
             organisation_id=actor.organisation,
             capture_id=_uuid(seeds),
@@ -187,6 +188,13 @@ def capture_process(work: OutboxWork) -> None:
         return
     intake = capture_read(bytes(job.document), behaviour=Behaviour(job.behaviour))
     _finish(job, _capture(work.actor, intake, token_bytes, work.now, at_once=False), work.now)
+
+
+@outbox_when_given_up(CAPTURE_HANDLER)
+def capture_drop(work: OutboxWork) -> None:
+    """Forget the document of a job that was given up: its sender has it, and sends it again."""
+    rows = CaptureJob.objects.filter(capture_id=UUID(work.payload[CAPTURE_ID]))
+    rows.update(document=None)
 
 
 def _receive(

@@ -9,6 +9,7 @@ from django.utils import timezone
 from foundation.outbox import ATTEMPTS_MAX, outbox_claim, outbox_given_up, outbox_run
 from foundation.tenancy import acting_as
 from ledger.services import submissions
+from provenance.models import CaptureJob
 from provenance.selectors import CAPTURE_HANDLER, CAPTURE_ID
 from tests.conftest import Channel
 from tests.provenance.epcis_samples import document
@@ -42,6 +43,10 @@ def test_a_job_that_was_given_up_has_ended_with_its_reason(
     waits = send(maker, document(commission(packs(1))))
     job: dict[str, Any] = job_of(maker, lost)
     assert (state(job), "finishedAt" in job, job["theriac:eventIDs"]) == ((False, False), True, [])
+    with acting_as(maker.actor):
+        kept = {str(each.capture_id): each.document for each in CaptureJob.objects.all()}
+    assert kept.pop(job["captureID"]) is None  # its sender has the document, and nobody else
+    assert sorted(each is None for each in kept.values()) == [False, True]  # waits, and done
     (error,) = job["errors"]
     assert (error["status"], error["type"]) == (500, "epcisException:ImplementationException")
     listed = caller(maker, "epcis:read").get(CAPTURE).json()

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from foundation.models import IdempotencyRecord
 from foundation.tenancy import acting_as
+from provenance.core.verdict import Answer, Question
 from provenance.models import Dispensing, Event
 from provenance.selectors import event_list
 from tests.conftest import Channel
@@ -17,7 +18,7 @@ from tests.database import Databases
 from tests.provenance.epcis_samples import CONTEXT, document
 from tests.provenance.test_epcis_rest import caller
 from tests.provenance.test_exactly_once import in_stock
-from tests.provenance.world import GTIN, NDC, Member, fill, member, packs
+from tests.provenance.world import GTIN, NDC, Member, dispense, fill, member, packs
 
 CANARY = "Zqxwvcanary"
 
@@ -154,6 +155,64 @@ def test_what_is_no_dispensing_is_refused_and_leaves_nothing(
     assert CANARY.encode() not in refused.content
     with acting_as(pharmacy.actor):
         assert event_list() == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "place", "says"),
+    [
+        ({"scan": f"01{GTIN}"}, "scan", "scan the pack's DataMatrix"),
+        ({"quantity": 0}, "quantity", ""),
+        ({"event_id": 7}, "event_id", ""),
+        ({"event_id": "not a uri"}, "event_id", ""),
+        ({"prescription": {}}, "prescription", "is missing (and 3 more)"),
+        ({"prescription": "RX1"}, "prescription", ""),
+        (
+            {"prescription": {**told("/1")["prescription"], "number": ""}},
+            "prescription.number",
+            "",
+        ),
+        ({"prescription": {**told("/1")["prescription"], "fill": 100}}, "prescription.fill", "99"),
+        ({"prescription": {**told("/1")["prescription"], "ndc": "1"}}, "prescription.ndc", ""),
+    ],
+)
+def test_a_refusal_names_the_member_that_was_sent(
+    pharmacy: Member, changes: dict[str, Any], place: str, says: str
+) -> None:
+    (epc,) = packs(1)
+    refused = give(caller(pharmacy, "epcis:write"), told(epc, **changes))
+    problem = refused.json()
+    assert (refused.status_code, problem["path"]) == (400, place), problem
+    assert problem["type"] == "urn:theriac:problem:bad-dispensing"
+    assert says in problem["detail"]
+    assert b"eventList" not in refused.content
+    assert b"epcisBody" not in refused.content
+
+
+def test_a_pack_given_and_never_taken_in_says_what_was_recorded(pharmacy: Member) -> None:
+    epc, other = packs(2)
+    till = caller(pharmacy, "epcis:write")
+    event_id = "urn:uuid:2a6f8f0e-0000-4000-8000-0000000000aa"
+    given = give(till, told(epc, dispensed_at="2026-11-20T10:00:00Z", event_id=event_id))
+    assert [each["class"] for each in given.json()["exceptions"]] == ["not_commissioned"]
+    for question in Question:
+        found = pharmacy.ask(epc, question)
+        assert (found.answer, found.rule) == (Answer.UNKNOWN, "never_received")
+        assert "dispensing (2026-11-20)" in found.text
+    assert pharmacy.ask(other, Question.CHECK).rule == "unknown"
+    # Declared wrong, it was never said.
+    declaration = dispense(epc, 5) | {
+        "eventID": event_id,
+        "errorDeclaration": {"declarationTime": "2026-11-21T10:00:00Z"},
+    }
+    pharmacy.record(declaration)
+    assert pharmacy.ask(epc, Question.CHECK).rule == "unknown"
+
+
+def test_nobody_else_learns_what_was_recorded_of_a_pack(channel: Channel, pharmacy: Member) -> None:
+    (epc,) = packs(1)
+    give(caller(pharmacy, "epcis:write"), told(epc))
+    assert member(channel, "pharmacy").ask(epc, Question.CHECK).rule == "unknown"
+    assert pharmacy.ask(f"01{GTIN}", Question.CHECK).rule == "no_serial"
 
 
 @pytest.mark.parametrize("body", [b" ", b"{", b"[]", b"7", b'{"a":1,"a":2}', b"[" * 5000, b"\xff"])

@@ -109,6 +109,23 @@ def test_an_observation_needs_no_parent() -> None:
     assert read_document(document(event))[0].parent is None
 
 
+@pytest.mark.parametrize("version", ["9", "1.2", "2", "2.1", "", " 2.0", 2, None])
+def test_a_version_that_is_not_spoken_is_refused_with_those_that_are(version: object) -> None:
+    whole = document(SHIPPING) | {"schemaVersion": version}
+    with pytest.raises(EpcisError) as caught:
+        read_document(whole)
+    (fault,) = caught.value.faults
+    assert fault.path.startswith("$")
+    assert version is None or "schemaVersion" in fault.path
+    if version not in {"", 2, None}:
+        assert fault.detail == "this must be one of 2.0, 2.0.0, 2.0.1"
+
+
+@pytest.mark.parametrize("version", ["2.0", "2.0.0", "2.0.1"])
+def test_a_version_that_is_spoken_is_read(version: str) -> None:
+    assert len(read_document(document(SHIPPING) | {"schemaVersion": version})) == 1
+
+
 def test_a_single_event_brings_its_own_context() -> None:
     assert read_event({"@context": CONTEXT, **PACKING}).type is EventType.AGGREGATION
     with pytest.raises(EpcisError, match="@context is missing"):

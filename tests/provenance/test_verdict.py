@@ -9,7 +9,7 @@ import pytest
 
 from provenance.core.custody_event import Act, Custody, Tier
 from provenance.core.gs1 import parse_scan
-from provenance.core.verdict import Answer, Label, Question, Verdict, label_of, verdict
+from provenance.core.verdict import Answer, Label, Question, Seen, Verdict, label_of, verdict
 
 ME, MAKER, OTHER = "0300011111116", "0300011111123", "0300011111130"
 ON = date(2026, 11, 24)
@@ -113,6 +113,30 @@ def test_what_nobody_recorded_is_taken_in_with_papers_and_never_called_counterfe
     assert "does not mean that it is counterfeit" in take_in.text
     assert take_in.next_step.startswith("Compare it with the supplier's papers.")
     assert dispense.next_step == "Receive it first, with the supplier's papers."
+
+
+@pytest.mark.parametrize("question", ALL)
+def test_a_code_without_a_serial_names_no_pack(question: Question) -> None:
+    found = verdict(
+        None, question=question, holder_gln=ME, on_date=ON, scan=LABEL, product_only=True
+    )
+    assert (found.answer, found.rule, found.evidence) == (Answer.UNKNOWN, "no_serial", ())
+    assert "names a product" in found.text
+    assert "DataMatrix" in found.next_step
+
+
+@pytest.mark.parametrize("question", ALL)
+def test_what_was_recorded_of_something_that_never_came_is_told(question: Question) -> None:
+    seen = (
+        Seen(step="dispensing", on_date=date(2026, 11, 2)),
+        Seen(step="retail_selling", on_date=date(2026, 11, 3)),
+    )
+    found = verdict(None, question=question, holder_gln=ME, on_date=ON, scan=LABEL, seen=seen)
+    assert (found.answer, found.rule) == (Answer.UNKNOWN, "never_received")
+    assert "dispensing (2026-11-02), retail selling (2026-11-03)" in found.text
+    # What is in custody is judged by that, whatever else is seen of it.
+    held = verdict(HELD, question=question, holder_gln=ME, on_date=ON, scan=LABEL, seen=seen)
+    assert held == ask(HELD, question, recorded=None)
 
 
 @pytest.mark.parametrize(
