@@ -251,19 +251,12 @@ class _Tiles:
                 self.add(tree_root(tile), level + 1)
 
     def end(self, *, complete: bool) -> Iterator[Fault]:
-        """Yield what differs; partial tiles are stored above level 0.
-
-        Unless the leaves were ``complete``, only of the tiles that were: nothing is known of
-        those over leaves that were not read, and they come before the leaf that stopped it.
-        """
-        if not complete:
-            yield from self.faults
-            return
-        for level in range(1, len(self.levels)):
+        """Yield what differs; of tiles over leaves that were not all read nothing is known."""
+        for level in range(1, len(self.levels) if complete else 0):
             if self.levels[level]:
                 self._compare(level)
         yield from self.faults
-        for level, index in self.stored:
+        for level, index in self.stored if complete else ():
             yield Fault(index=index * TILE_WIDTH ** (level + 1), what="a tile beyond the log")
 
     def _compare(self, level: int) -> None:
