@@ -65,6 +65,18 @@ class WitnessedInfo:
     conflicts: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConflictInfo:
+    """Two heads under a log's own signature that contradict each other; notes as signed."""
+
+    origin: str
+    kind: str
+    seen_at: dt.datetime
+    cosigned_note: str
+    note: str
+    proof: bytes
+
+
 def witness_vkey() -> VerifierKey:
     """Return this witness' own verifier key; raise ``NoWitnessKeyError`` before it was made."""
     try:
@@ -139,6 +151,22 @@ def witnessed_log_list() -> list[WitnessedInfo]:
                 conflicts=WitnessConflict.objects.filter(log_id=row.pk).count(),
             )
             for row in WitnessedLog.objects.order_by("origin")
+        ]
+
+
+def witness_conflict_list() -> list[ConflictInfo]:
+    """Return the evidence, the oldest first."""
+    with acting_as(SYSTEM):
+        return [
+            ConflictInfo(
+                origin=row.log.origin,
+                kind=row.kind,
+                seen_at=row.seen_at,
+                cosigned_note=row.cosigned_note,
+                note=row.note,
+                proof=bytes(row.proof),
+            )
+            for row in WitnessConflict.objects.select_related("log").order_by("id")
         ]
 
 

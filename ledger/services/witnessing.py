@@ -39,11 +39,15 @@ class Witnessing:
         self._addresses = witness_addresses(policy)
         self._sizes: dict[VerifierKey, int] = {}  # what each witness cosigned last
         self._pauses: dict[VerifierKey, tuple[int, dt.datetime]] = {}
+        # Who answered since this program started. Until then everybody is asked, cosigned or not:
+        # a database that was restored from a copy believes in its old head.
+        self._met: set[VerifierKey] = set()
 
     def round(self, *, now: dt.datetime) -> int:
         """Ask whoever has not cosigned the newest head; return how many cosignatures came.
 
-        Raise ``FrozenError`` where a witness knows a larger log than is here.
+        The first time everybody is asked, so that a log that was rolled back is found. Raise
+        ``FrozenError`` where a witness knows a larger log than is here.
         """
         asked: Collection[VerifierKey] = [
             key for key in self._addresses if key not in self._pauses or self._pauses[key][1] <= now
@@ -69,7 +73,7 @@ class Witnessing:
     def _questions(
         self, asked: Collection[VerifierKey]
     ) -> tuple[Head | None, dict[VerifierKey, Question]]:
-        """Return the newest head, and the request for it to each witness that has not signed it."""
+        """Return the newest head, and the request for it to each witness that is to sign it."""
         head = checkpoint_latest(self.log)
         if head is None or LogFreeze.objects.filter(log_id=self.log.id).exists():
             return None, {}
@@ -80,7 +84,7 @@ class Witnessing:
         )
         questions = {}
         for key in asked:
-            if format_vkey(key) in cosigned:
+            if format_vkey(key) in cosigned and key in self._met:
                 continue
             # Whoever cosigned more than there is now is told 0, and answers what it knows.
             old = size if (size := self._last_size(key)) <= head.size else 0
@@ -125,6 +129,7 @@ class Witnessing:
         for key, answer in answers.items():
             if not answer.trouble:
                 self._pauses.pop(key, None)
+                self._met.add(key)
                 continue
             failures = self._pauses.get(key, (0, now))[0] + 1
             pause = min(_PAUSE_MAX, dt.timedelta(seconds=2 ** min(failures - 1, 8)))

@@ -510,6 +510,14 @@ def test_the_command_sets_the_witness_up(
     (entry,) = [each for each in json.loads(say("list", "--json")) if each["origin"] == log.origin]
     assert entry["vkeys"] == [format_vkey(log.key)]
     assert (entry["size"], entry["root"]) == (5, tree_root(log.leaves(5)).hex())
+    told = say("conflicts")
+    assert f"UTC  {log.origin}\ncosigned:\n{log.note(log.leaves(5)).decode()}— theriac.ex" in told
+    assert f"refused:\n{log.note(log.leaves(5, 'forked')).decode()}" in told
+    evidence = [
+        each for each in json.loads(say("conflicts", "--json")) if each["origin"] == log.origin
+    ]
+    assert [(each["kind"], each["proof"]) for each in evidence] == [("fork", [])]
+    assert evidence[0]["refused"].encode() == log.note(log.leaves(5, "forked"))
     assert say("drop", log.origin).startswith("nothing more of it is cosigned")
     assert f"dropped             5  {log.origin}  1 CONFLICTS\n" in say("list")
     for words in (

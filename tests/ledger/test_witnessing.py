@@ -17,7 +17,7 @@ from pytest_django.fixtures import Settings
 
 from accounts.services import operator_project
 from foundation.core.actor import PUBLIC, SYSTEM, Role
-from foundation.tenancy import acting_as
+from foundation.tenancy import SYSTEM_ALIAS, acting_as
 from ledger import health
 from ledger.core.checkpoint import open_checkpoint
 from ledger.core.entry import EntryDraft
@@ -26,6 +26,7 @@ from ledger.core.policy import Policy, PolicyError, PolicyGroup, PolicyLog
 from ledger.core.receipt import Receipt
 from ledger.core.witness import AddCheckpoint, CosignedHead
 from ledger.errors import FrozenError, ProvisionalError
+from ledger.management.commands import sequencer as sequencer_command
 from ledger.management.commands import witness as command
 from ledger.models import Checkpoint, Cosignature, LogFreeze
 from ledger.published import checkpoint_published, checkpoint_signed, head_published
@@ -412,6 +413,44 @@ def test_a_witness_with_a_larger_log_freezes_ours(
     # A frozen log asks nobody.
     assert rounds.round(now=LATER) == 0
     assert (a.asked, b.asked) == ([0], [0])
+
+
+def test_a_restored_copy_is_found_before_anything_is_signed(
+    fresh_db: Channel, serve: Serve, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The copy holds its head's cosignature, so nothing seems to be missing."""
+    a = serve("a")
+    asking(fresh_db, settings, policy_of(a, threshold=1)).round(now=NOW)
+    draft = EntryDraft(kind="test.thing.done.v1", id=uuid4(), body={})
+    submission_append(actor=fresh_db.operator, entries=[draft], now=NOW)
+    a.head = CosignedHead(size=9, root=bytes(32))  # what the log was before it was restored
+    running = sequencer_command.Command()
+
+    def nap(_: float) -> None:
+        running.stopping = True
+
+    monkeypatch.setattr(time, "sleep", nap)
+    call_command(running)
+    connections[SYSTEM_ALIAS].close()
+    with acting_as(SYSTEM):
+        assert "a.example cosigned 9 leaves, here are 2" in LogFreeze.objects.get().reason
+        assert Checkpoint.objects.count() == 1
+
+
+def test_a_sequencer_goes_on_where_witnesses_agree_or_are_silent(
+    fresh_db: Channel, serve: Serve, settings: Settings
+) -> None:
+    a, b = serve("a"), serve("b")
+    b.script = lambda _: (503, "text/plain", b"")
+    settings.WITNESS_POLICY = policy_of(a, b, threshold=2)
+    for size in (4, 6):
+        draft = EntryDraft(kind="test.thing.done.v1", id=uuid4(), body={})
+        submission_append(actor=fresh_db.operator, entries=[draft], now=NOW)
+        call_command("sequencer", "--once")
+        connections[SYSTEM_ALIAS].close()
+        with acting_as(SYSTEM):
+            assert Checkpoint.objects.order_by("-size")[0].size == size
+    assert a.asked == [0, 2]
 
 
 def test_a_log_that_grew_while_it_asked_was_not_rolled_back(

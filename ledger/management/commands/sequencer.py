@@ -16,6 +16,7 @@ from foundation.tenancy import SYSTEM_ALIAS, acting_as
 from ledger.errors import NoLogError
 from ledger.selectors import LogInfo, current_log
 from ledger.services import Sequencer
+from ledger.services.witnessing import Witnessing
 
 logger = logging.getLogger(__name__)
 
@@ -60,10 +61,18 @@ class Command(BaseCommand):
 
 
 def _lead() -> Sequencer | None:
-    """Return a sequencer that leads, or ``None`` while another does or there is no log."""
+    """Return a sequencer that leads, or ``None`` while another does or there is no log.
+
+    Before it signs anything, the witnesses are asked once: raise ``FrozenError`` where they know
+    a larger log. Those who do not answer in time hold up nothing.
+    """
     log = _log()
     sequencer = None if log is None else Sequencer(log)
-    return sequencer if sequencer is not None and sequencer.lead() else None
+    if log is None or sequencer is None or not sequencer.lead():
+        return None
+    policy = settings.WITNESS_POLICY
+    Witnessing(log, policy, timeout_s=settings.WITNESS_TIMEOUT_S).round(now=timezone.now())
+    return sequencer
 
 
 def _log() -> LogInfo | None:

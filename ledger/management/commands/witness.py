@@ -18,12 +18,15 @@ from django.utils import timezone
 from foundation.core.actor import PUBLIC
 from foundation.core.problem import ProblemError
 from foundation.tenancy import SYSTEM_ALIAS, acting_as
+from ledger.core.members import format_base64
 from ledger.core.note import format_vkey
 from ledger.core.policy import PolicyError
 from ledger.errors import NoLogError
 from ledger.selectors import current_log
 from ledger.services.witness import (
+    ConflictInfo,
     WitnessedInfo,
+    witness_conflict_list,
     witness_vkey_make,
     witnessed_log_add,
     witnessed_log_drop,
@@ -38,7 +41,7 @@ TROUBLE_S = 1.0
 
 
 class Command(BaseCommand):
-    """``manage.py witness vkey | add VKEY | list | drop ORIGIN | ask``."""
+    """``manage.py witness vkey | add VKEY | list | conflicts | drop ORIGIN | ask``."""
 
     help = __doc__
 
@@ -51,6 +54,10 @@ class Command(BaseCommand):
         add.add_argument("--origin", help="the log's origin, where its key has another name")
         listing = commands.add_parser("list", help="print the watched logs and their last heads")
         listing.add_argument("--json", action="store_true")
+        conflicts = commands.add_parser(
+            "conflicts", help="print what logs signed against themselves"
+        )
+        conflicts.add_argument("--json", action="store_true")
         drop = commands.add_parser("drop", help="cosign nothing more of a log")
         drop.add_argument("origin")
         ask = commands.add_parser("ask", help="have this deployment's log cosigned, until stopped")
@@ -72,6 +79,8 @@ class Command(BaseCommand):
                     self.stdout.write("nothing more of it is cosigned; what was, is remembered")
                 case "list":
                     self._list(as_json=bool(options["json"]))
+                case "conflicts":
+                    self._conflicts(as_json=bool(options["json"]))
                 case _:
                     self._ask(once=bool(options["once"]))
         except ProblemError as problem:
@@ -86,6 +95,16 @@ class Command(BaseCommand):
             state = "watched" if log.vkeys else "dropped"
             conflicts = f"  {log.conflicts} CONFLICTS" if log.conflicts else ""
             self.stdout.write(f"{state}  {log.size:>12}  {log.origin}{conflicts}")
+
+    def _conflicts(self, *, as_json: bool) -> None:
+        """Print the evidence: both heads, as the log signed them."""
+        found = witness_conflict_list()
+        if as_json:
+            self.stdout.write(json.dumps([_evidence(each) for each in found], indent=2))
+            return
+        for each in found:
+            self.stdout.write(f"{each.kind}  {each.seen_at:%Y-%m-%d %H:%M:%S} UTC  {each.origin}")
+            self.stdout.write(f"cosigned:\n{each.cosigned_note}refused:\n{each.note}")
 
     def _ask(self, *, once: bool) -> None:
         """Ask round after round; trouble with the database, and a frozen log, are waited out."""
@@ -121,6 +140,18 @@ def _witnessing() -> Witnessing | None:
     except NoLogError:
         return None
     return Witnessing(log, settings.WITNESS_POLICY, timeout_s=settings.WITNESS_TIMEOUT_S)
+
+
+def _evidence(conflict: ConflictInfo) -> dict[str, object]:
+    proof = conflict.proof
+    return {
+        "origin": conflict.origin,
+        "kind": conflict.kind,
+        "seen_at": conflict.seen_at.isoformat(),
+        "cosigned": conflict.cosigned_note,
+        "refused": conflict.note,
+        "proof": [format_base64(proof[at : at + 32]) for at in range(0, len(proof), 32)],
+    }
 
 
 def _as_json(log: WitnessedInfo) -> dict[str, object]:
