@@ -16,6 +16,7 @@ from ledger.core.ed25519 import key_id_of, unsigned
 from ledger.core.verify import Fault, SignatureTask
 
 CHUNK = 512
+NOT_SIGNED = "the signature does not belong to key {key}…"
 _WAITING_MAX = 16  # chunks that are handed out: memory stays bounded however long the log is
 
 

@@ -6,7 +6,6 @@ no leaf and waits in no queue is named.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from django.db import connections
@@ -22,11 +21,10 @@ from ledger.core.statement import StatementError, build_header, parse_statement,
 from ledger.core.verify import Fault, LogVerifier, SignatureTask, StoredCheckpoint, StoredLeaf
 from ledger.models import Checkpoint, Member, SigningKey, Tile
 from ledger.selectors import HASH_SIZE_BYTES, TILE_WIDTH, LogInfo, current_log
-from ledger.services.signatures import SignatureChecker
+from ledger.services.signatures import NOT_SIGNED, SignatureChecker
 from ledger.services.signed import promise_of
+from ledger.services.verdict import FAULTS_MAX, Progress, Verdict, at_most, silent, told
 
-FAULTS_MAX = 100
-_NOT_SIGNED = "the signature does not belong to key {key}…"
 _NOT_PROMISED = "the receipt (received_at, deadline_at, receipt_signature) was not signed so"
 _ROWS_AT_ONCE = 2000
 _SELECT = """
@@ -55,32 +53,19 @@ _ORPHANS = """
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
-    """What was covered, and what is wrong, the first bad index first."""
-
-    size: int
-    submissions: int
-    entries: int
-    faults: tuple[Fault, ...]
-
-    @property
-    def sound(self) -> bool:
-        """Whether nothing is wrong."""
-        return not self.faults
-
-
 def log_verify(
     *,
     vkey: str | None = None,
     receipts: Iterable[Receipt] = (),
     checkpoints: Iterable[StoredCheckpoint] = (),
+    progress: Progress = silent,
 ) -> Verdict:
     """Verify the stored log whole, also against what somebody outside kept.
 
     ``vkey`` is the key to trust; without it the one that the database names, which shows damage
     but no operator that replaced everything. ``receipts`` and ``checkpoints`` from outside show
-    a cut tail, which nothing inside can.
+    a cut tail, which nothing inside can. ``progress`` is told leaves read and the size of the
+    newest checkpoint.
     """
     with acting_as(SYSTEM), SignatureChecker() as signatures:
         log = current_log()
@@ -90,20 +75,15 @@ def log_verify(
             vkey=parse_vkey(vkey or log.vkey),
             checkpoints=stored,
             receipts=receipts,
-            defer=lambda task: signatures.add(task, _NOT_SIGNED),
+            defer=lambda task: signatures.add(task, NOT_SIGNED),
         )
         columns = _Columns(log, signatures)
-        faults = _first(verifier.faults(columns.leaves()))
-        faults += _first(signatures.faults())
+        size = stored[-1].size if stored else 0
+        faults = at_most(verifier.faults(told(columns.leaves(), size, progress)))
+        faults += at_most(signatures.faults())
         faults += columns.faults[:FAULTS_MAX]
-        faults += _first(_after(log, verifier, columns))
-    faults.sort(key=lambda fault: fault.index)
-    return Verdict(
-        size=verifier.size,
-        submissions=verifier.submissions,
-        entries=verifier.entries,
-        faults=tuple(faults[:FAULTS_MAX]),
-    )
+        faults += at_most(_after(log, verifier, columns))
+    return Verdict.of(verifier, faults)
 
 
 class _Columns:
@@ -386,13 +366,3 @@ def _projection_faults(log: LogInfo, verifier: LogVerifier) -> Iterator[Fault]:
     }
     if keys != stored_keys:
         yield Fault(index=verifier.size, what="the keys are not those that the log added")
-
-
-def _first(faults: Iterable[Fault]) -> list[Fault]:
-    """Return the first faults: a spoiled log may have millions."""
-    found = []
-    for fault in faults:
-        found.append(fault)
-        if len(found) == FAULTS_MAX:
-            break
-    return found

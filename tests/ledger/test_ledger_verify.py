@@ -14,7 +14,7 @@ from ledger.core.note import format_vkey, parse_note
 from ledger.core.receipt import Receipt
 from ledger.models import Cosignature
 from ledger.selectors import checkpoint_at
-from ledger.services import submission_append, verification
+from ledger.services import submission_append, verdict, verification
 from ledger.services.verification import log_verify
 from tests.conftest import NOW, Channel
 from tests.database import Databases
@@ -133,7 +133,8 @@ def test_what_was_not_read_any_more_is_no_fault_before_the_first_bad_index(
             " WHERE entry_id = (SELECT leaf_hash FROM ledger_leaf WHERE log_index = 3)"
         )
         assert changed.rowcount == 1
-    monkeypatch.setattr(verification, "FAULTS_MAX", 3)
+    for module in (verdict, verification):
+        monkeypatch.setattr(module, "FAULTS_MAX", 3)
     faults = log_verify().faults
     assert faults[0].index == 3
     assert len(faults) == 3

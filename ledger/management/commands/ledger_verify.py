@@ -3,9 +3,14 @@
 import json
 import sys
 from argparse import ArgumentParser
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from django.core.management.base import BaseCommand, CommandError
+from rich.console import Console
+from rich.progress import Progress as Bar
 
 from foundation.core.json_input import parse_json
 from foundation.core.problem import ProblemError
@@ -13,7 +18,11 @@ from ledger.core.checkpoint import parse_checkpoint
 from ledger.core.note import parse_note
 from ledger.core.receipt import Receipt, parse_receipt, parse_receipt_header
 from ledger.core.verify import StoredCheckpoint
+from ledger.services.verdict import Progress
 from ledger.services.verification import log_verify
+from ledger.services.verification_export import export_verify
+
+_TOLD_EACH = 256
 
 
 class Command(BaseCommand):
@@ -30,6 +39,9 @@ class Command(BaseCommand):
         parser.add_argument(
             "--checkpoint", type=Path, action="append", default=[], help="a checkpoint kept outside"
         )
+        parser.add_argument(
+            "--export", type=Path, metavar="DIR", help="verify an exported log, not the database"
+        )
         parser.add_argument("--json", action="store_true")
 
     def handle(
@@ -38,16 +50,20 @@ class Command(BaseCommand):
         vkey: str | None,
         receipt: list[Path],
         checkpoint: list[Path],
+        export: Path | None,
         json: bool,
         **_: object,
     ) -> None:
         """Verify, print the verdict, and exit 1 for a bad log."""
         try:
-            verdict = log_verify(
-                vkey=vkey,
-                receipts=[_receipt(path) for path in receipt],
-                checkpoints=[_checkpoint(path) for path in checkpoint],
-            )
+            verify = log_verify if export is None else partial(export_verify, export)
+            with _progress() as progress:
+                verdict = verify(
+                    vkey=vkey,
+                    receipts=[_receipt(path) for path in receipt],
+                    checkpoints=[_checkpoint(path) for path in checkpoint],
+                    progress=progress,
+                )
         except (ProblemError, OSError) as error:
             raise CommandError(f"cannot be read: {error}", returncode=2) from error
         found = {
@@ -60,6 +76,20 @@ class Command(BaseCommand):
         self.stdout.write(_dumps(found) if json else _text(found))
         if not verdict.sound:
             sys.exit(1)
+
+
+@contextmanager
+def _progress() -> Iterator[Progress]:
+    """Show a bar on a terminal's standard error; elsewhere nothing."""
+    console = Console(stderr=True)
+    with Bar(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("leaves", total=None)
+
+        def progress(done: int, size: int) -> None:
+            if done % _TOLD_EACH == 0:
+                bar.update(task, completed=done, total=max(done, size))
+
+        yield progress
 
 
 def _dumps(found: dict[str, object]) -> str:
