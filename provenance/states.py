@@ -4,17 +4,24 @@ import dataclasses
 import datetime as dt
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from provenance.core.custody_event import Act, Custody, CustodyEvent, Role, Tier
 from provenance.core.epcis_event import Action
 from provenance.core.verdict import Label
 
+# Every value in them is plain: nothing is to be copied, as ``asdict`` would.
+_VIEW: Final = tuple(
+    each.name
+    for each in dataclasses.fields(CustodyEvent)
+    if each.name not in {"entry_id", "sequence"}
+)
+_STATE: Final = tuple(each.name for each in dataclasses.fields(Custody))
+
 
 def format_view(event: CustodyEvent, label: Label) -> dict[str, object]:
     """Return an event as its item sees it, with what the maker recorded of the label."""
-    value = dataclasses.asdict(event)
-    del value["entry_id"], value["sequence"]
+    value: dict[str, object] = {name: getattr(event, name) for name in _VIEW}
     value["quantity"] = None if event.quantity is None else str(event.quantity)
     value["event_time"] = event.event_time.isoformat()
     return {**value, **_label_json(label)}
@@ -42,7 +49,7 @@ def parse_view(
 
 def format_state(custody: Custody, label: Label) -> dict[str, object]:
     """Return the state of an item, with what its maker recorded of the label."""
-    value = dataclasses.asdict(custody)
+    value: dict[str, object] = {name: getattr(custody, name) for name in _STATE}
     moment = custody.last_event_time
     return {
         **value,

@@ -3,7 +3,7 @@
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 from uuid import UUID
 
 from django.db import IntegrityError
@@ -49,6 +49,10 @@ HEADER = b'{"media_type":"application/ld+json"}'
 DOCUMENT_SIZE_BYTES_MAX = 8 * 1024 * 1024
 
 
+# A document as parsed JSON, and its events, none of which has a fault.
+Read: TypeAlias = tuple[Any, Sequence[EpcisEvent]]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Captured:
     """The receipt (``None`` where all events came before), ids in order, rules broken anew."""
@@ -69,6 +73,11 @@ class _New:
     kept: Kept | None = None
 
 
+def _read(document: bytes) -> Read:
+    value = parse_json(document, JsonLimits(size_bytes_max=DOCUMENT_SIZE_BYTES_MAX))
+    return value, read_document(value)
+
+
 def events_capture(
     *,
     actor: Actor,
@@ -76,6 +85,7 @@ def events_capture(
     seeds: Seeds,
     now: dt.datetime,
     sealed: SealedSubmission | None = None,
+    read: Read | None = None,
 ) -> Captured:
     """Record the events of an EPCIS 2.0 JSON document; all of them or none.
 
@@ -85,11 +95,11 @@ def events_capture(
 
     Raise ``JsonInputError``, ``EpcisError``, ``NoGlnError``, ``EventIdTakenError``,
     ``PatientMissingError``, ``NotBuiltError`` (a sealed document with a prescription) or what the
-    ledger and the vault raise. With ``sealed``, which ``document`` is of, the client's key signed
-    the entries: ids and opening keys are the client's, and an event that came before is refused.
+    ledger and the vault raise. ``read`` is the document as its caller has read it already.
+    With ``sealed``, which ``document`` is of, the client's key signed the entries: ids and
+    opening keys are the client's, and an event that came before is refused.
     """
-    value = parse_json(document, JsonLimits(size_bytes_max=DOCUMENT_SIZE_BYTES_MAX))
-    events = read_document(value)
+    value, events = read or _read(document)
     raw = raw_events(value)
     prescriptions = prescriptions_read(events, raw, value["@context"], now=now)
     with acting_as(actor):

@@ -97,9 +97,13 @@ class _Outcome:
 
 
 def capture_read(
-    document: bytes, *, behaviour: Behaviour, sealed: SealedSubmission | None = None
+    document: bytes,
+    *,
+    behaviour: Behaviour,
+    sealed: SealedSubmission | None = None,
+    personal: bool | None = None,
 ) -> Intake:
-    """Return the document read; nothing is stored.
+    """Return the document read; nothing is stored. ``personal`` where that is known already.
 
     Raise ``TooLargeError`` for more bytes or events than are taken at once, ``JsonInputError``,
     ``EpcisError`` (of the document alone under ``proceed``, of any event under ``rollback``) or
@@ -123,7 +127,7 @@ def capture_read(
         value=value,
         reading=reading,
         behaviour=behaviour,
-        personal=may_be_personal(value),
+        personal=may_be_personal(value) if personal is None else personal,
         sealed=sealed,
     )
 
@@ -186,7 +190,12 @@ def capture_process(work: OutboxWork) -> None:
     job = rows.get(capture_id=UUID(work.payload[CAPTURE_ID]))
     if job.document is None:
         return
-    intake = capture_read(bytes(job.document), behaviour=Behaviour(job.behaviour))
+    intake = capture_read(
+        bytes(job.document),
+        behaviour=Behaviour(job.behaviour),
+        # Of what may be personal no document ever waits.
+        personal=False,
+    )
     _finish(job, _capture(work.actor, intake, token_bytes, work.now, at_once=False), work.now)
 
 
@@ -214,10 +223,17 @@ def _capture(
     while rest:
         whole = len(rest) == len(intake.reading.events)
         document = intake.document if whole else event_bytes(with_events(intake.value, set(rest)))
+        sound = [event for event in intake.reading.events if event is not None]
         try:
             # The savepoint: what one bad event's refusal leaves behind is nothing at all.
             with transaction.atomic(using=current_alias()):
-                captured = events_capture(actor=actor, document=document, seeds=seeds, now=now)
+                captured = events_capture(
+                    actor=actor,
+                    document=document,
+                    seeds=seeds,
+                    now=now,
+                    read=(intake.value, sound) if whole else None,
+                )
             return _Outcome(captured=captured, errors=tuple(errors))
         except UnavailableError:
             raise
