@@ -18,7 +18,6 @@ from foundation.metrics import count_request
 from foundation.problems import (
     problem_answer,
     problem_of,
-    problem_response,
     unforeseen_response,
 )
 
@@ -65,14 +64,14 @@ class ProblemMiddleware:
             return problem_answer(request.path, problem)
         response = self.get_response(request)
         if response.status_code >= 400 and _is_for_program(request):  # noqa: PLR2004 - HTTP
-            return _as_problem(response)
+            return _as_problem(request, response)
         return response
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """Answer what a view raised; pages for people keep Django's own handling."""
         problem = problem_of(error)
         if problem is not None and (isinstance(error, ProblemError) or _is_for_program(request)):
-            return problem_response(problem)
+            return problem_answer(request.path, problem)
         return unforeseen_response(request, error) if _is_for_program(request) else None
 
 
@@ -93,12 +92,12 @@ def _is_for_program(request: HttpRequest) -> bool:
     return request.path.startswith(PROGRAM_PATHS)
 
 
-def _as_problem(response: HttpResponseBase) -> HttpResponseBase:
+def _as_problem(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
     """Give Django's own HTML refusals (an unknown address, CSRF) the form of a problem."""
     if not response.get("Content-Type", "").startswith("text/html"):
         return response
     found = _BY_STATUS.get(response.status_code)
-    return response if found is None else problem_response(found)
+    return response if found is None else problem_answer(request.path, found)
 
 
 class _CrossSiteError(ProblemError):

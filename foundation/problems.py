@@ -1,8 +1,9 @@
 """Problem details over HTTP: the one place that renders what went wrong (RFC 9457)."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
+from typing import Any
 
 import orjson
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
@@ -12,7 +13,6 @@ from rest_framework.response import Response
 from rest_framework.views import exception_handler as drf_exception_handler
 
 from foundation.core.problem import (
-    TYPE_PREFIX,
     BadInputError,
     ForbiddenError,
     NotFoundError,
@@ -23,6 +23,7 @@ from foundation.core.problem import (
     UnavailableError,
     UnsupportedMediaError,
 )
+from foundation.serializers import faults_of
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +50,14 @@ def problem_of(error: Exception) -> ProblemError | None:
     """Return the problem that an anticipated exception stands for, or ``None``."""
     if isinstance(error, ProblemError):
         return error
+    if isinstance(error, exceptions.ValidationError):
+        # The places alone: the framework's words may repeat what was sent.
+        places = [path for path, _ in faults_of(error.detail)]
+        return BadInputError(
+            "a member has a value it may not have",
+            path=places[0],
+            errors=[{"path": path} for path in places],
+        )
     framework: tuple[tuple[type[Exception], type[ProblemError], str], ...] = (
         (Http404, NotFoundError, "check the address and the id"),
         (PermissionDenied, ForbiddenError, "your role does not allow this"),
@@ -61,13 +70,21 @@ def problem_of(error: Exception) -> ProblemError | None:
         (exceptions.UnsupportedMediaType, UnsupportedMediaError, "see the API's documentation"),
         (exceptions.NotAcceptable, NotAcceptableError, "see the API's documentation"),
         (exceptions.ParseError, BadInputError, "the body cannot be read"),
-        (exceptions.ValidationError, BadInputError, "a member has a value it may not have"),
         (exceptions.Throttled, ThrottledError, "wait a moment"),
     )
     for kind, problem, detail in framework:
         if isinstance(error, kind):
             return problem(detail)
     return None
+
+
+def problem_in(error: Exception, context: Mapping[str, Any]) -> ProblemError | None:
+    """Return the same of what a view raised, with what that view would have taken."""
+    view = context.get("view")
+    if isinstance(error, exceptions.UnsupportedMediaType) and view is not None:
+        taken = dict.fromkeys(parser.media_type for parser in view.parser_classes)
+        return UnsupportedMediaError(f"send {' or '.join(taken)}")
+    return problem_of(error)
 
 
 def problem_response(problem: ProblemError) -> HttpResponse:
@@ -106,11 +123,9 @@ def problem_answer(path: str, problem: ProblemError) -> HttpResponse:
     return problem_response(problem)
 
 
-def exception_handler(
-    error: Exception, context: dict[str, object]
-) -> HttpResponse | Response | None:
+def exception_handler(error: Exception, context: dict[str, Any]) -> HttpResponse | Response | None:
     """Answer for every API view; what nobody anticipated goes on to the middleware."""
-    problem = problem_of(error)
+    problem = problem_in(error, context)
     if problem is None:
         return drf_exception_handler(error, context)
     return problem_response(problem)
@@ -119,16 +134,5 @@ def exception_handler(
 def unforeseen_response(request: HttpRequest, error: Exception) -> HttpResponse:
     """Answer for a bug of ours: nothing of the request or the error is told."""
     logger.error("unforeseen error", exc_info=error, extra={"status": 500})
-    del request
-    return HttpResponse(
-        orjson.dumps(
-            {
-                "type": TYPE_PREFIX + ProblemError.slug,
-                "title": ProblemError.title,
-                "status": 500,
-                "detail": "nothing was written; the operator's log has the place",
-            }
-        ),
-        status=HTTPStatus.INTERNAL_SERVER_ERROR,
-        content_type=MEDIA_TYPE,
-    )
+    told = ProblemError("nothing was written; the operator's log has the place")
+    return problem_answer(request.path, told)

@@ -2,6 +2,7 @@
 
 from django.urls import path, re_path
 
+from foundation.problems import problem_form
 from records.api.break_glass import ExplanationView, GlassesView, GlassView, ReviewView
 from records.api.fhir import (
     MetadataView,
@@ -11,10 +12,15 @@ from records.api.fhir import (
     SearchView,
     SubmissionView,
 )
+from records.api.fhir_views import outcome_response
 from records.api.rest import DisclosuresView
 
-_TYPE = r"(?P<type_>[A-Z][A-Za-z]{1,63})"
-_ID = r"(?P<id_>[A-Za-z0-9.-]{1,64})"
+# What is refused before a view is found has FHIR's form, too.
+problem_form("/fhir/", outcome_response)
+
+_TYPE = r"(?P<type_>[A-Z][A-Za-z]*)"
+# What is no id names nothing; only operations and the like are addresses that are not built.
+_ID = r"(?P<id_>[^/$_][^/]*)"
 
 urlpatterns = [
     path("disclosures", DisclosuresView.as_view(), name="disclosures"),

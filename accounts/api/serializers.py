@@ -1,6 +1,5 @@
 """The bodies of accounts' addresses: read strictly, and described for the documentation."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from rest_framework import serializers
@@ -9,41 +8,12 @@ from accounts.core.credential import EVIDENCE_LENGTH_MAX, CredentialType
 from accounts.core.organisation import OrganisationKind
 from accounts.core.scopes import Scope
 from foundation.core.actor import Role
-from foundation.core.problem import BadInputError
 from foundation.openapi import ReceiptOut
+from foundation.serializers import Strict
 from ledger.core.governance import Holder
 
 HOLDERS = [holder.value for holder in Holder]
 ADMITTED_KINDS = [kind.value for kind in OrganisationKind if kind != OrganisationKind.OPERATOR]
-
-
-class Strict(serializers.Serializer[Any]):
-    """An object whose members are all known: a misspelt one is not skipped."""
-
-    def to_internal_value(self, data: Any) -> Any:
-        """Return the values; raise ``BadInputError`` for an unknown member."""
-        if isinstance(data, Mapping):
-            unknown = sorted(str(name) for name in data.keys() - self.fields.keys())
-            if unknown:
-                raise BadInputError(f"there is no member {unknown[0][:64]!a}", path=unknown[0])
-        return super().to_internal_value(data)
-
-    def checked(self) -> dict[str, Any]:
-        """Return the values; raise ``BadInputError`` whose ``errors`` name each bad member."""
-        if not self.is_valid():
-            errors: Mapping[str, Any] = self.errors
-            raise BadInputError(
-                f"{len(errors)} members have a value they may not have",
-                errors=[{"path": name, "detail": _text(found)} for name, found in errors.items()],
-            )
-        return dict(self.validated_data)
-
-
-def _text(found: Any) -> str:
-    """Return the first message of what may be nested by index."""
-    while isinstance(found, (Mapping, list)) and found:
-        found = next(iter(found.values())) if isinstance(found, Mapping) else found[0]
-    return str(found)
 
 
 class OrganisationOut(serializers.Serializer[Any]):

@@ -5,14 +5,12 @@ under ``/decision`` and ``/remittance``, and reading it is an entry.
 """
 
 import dataclasses
-from typing import Any
 from uuid import UUID
 
 from django.http import HttpResponse
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
-from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -125,7 +123,7 @@ class ContractSignView(ClaimsView):
     def post(self, request: Request, contract_id: str) -> HttpResponse:
         """Sign as author or approver, within five minutes of logging in again."""
         raw, actor, now = request.body, actor_of(request), timezone.now()
-        role = _checked(SignIn(data=request.data))["role"]
+        role = SignIn(data=request.data).checked()["role"]
 
         def sign() -> Answer:
             info, receipt = contract_sign(
@@ -193,7 +191,7 @@ class PayerProfileView(ClaimsView):
     def put(self, request: Request) -> HttpResponse:
         """Keep the payer's trace id, address and contact."""
         payer_profile_put(
-            actor=actor_of(request), profile=_checked(PayerProfileIn(data=request.data))
+            actor=actor_of(request), profile=PayerProfileIn(data=request.data).checked()
         )
         return HttpResponse(status=204)
 
@@ -311,10 +309,3 @@ def _decided(made: Decided) -> Answer:
         "paid_amount": made.paid_amount,
     }
     return answered(value, made.receipt)
-
-
-def _checked(serializer: Any) -> dict[str, Any]:
-    """Return the valid members; raise the framework's ``ValidationError``."""
-    if not serializer.is_valid():
-        raise ValidationError(serializer.errors)
-    return dict(serializer.validated_data)

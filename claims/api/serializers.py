@@ -3,6 +3,7 @@
 from rest_framework import serializers
 
 from foundation.openapi import ReceiptOut
+from foundation.serializers import Strict
 
 
 class ContractOut(serializers.Serializer[object]):
@@ -16,7 +17,7 @@ class ContractOut(serializers.Serializer[object]):
     activated_at = serializers.DateTimeField(allow_null=True)
 
 
-class SignIn(serializers.Serializer[object]):
+class SignIn(Strict):
     """In which part the person signs."""
 
     role = serializers.ChoiceField(choices=["author", "approver"])
@@ -53,7 +54,7 @@ class DecidedOut(ReceiptOut):
     paid_amount = serializers.DecimalField(max_digits=14, decimal_places=2)
 
 
-class PayerProfileIn(serializers.Serializer[object]):
+class PayerProfileIn(Strict):
     """How an insurer names itself in an 835; signs that X12 reserves are refused."""
 
     _TEXT = r"^[^*^:~\x00-\x1f\x7f]+$"

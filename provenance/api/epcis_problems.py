@@ -12,7 +12,7 @@ from rest_framework.views import APIView
 
 from foundation.core.problem import ProblemError
 from foundation.idempotency import KeyReusedError
-from foundation.problems import MEDIA_TYPE, NotAcceptableError, problem_headers, problem_of
+from foundation.problems import MEDIA_TYPE, NotAcceptableError, problem_headers, problem_in
 
 _VERSION_HEADER = re.compile("GS1-(?:EPCIS|CBV)-(Version|Min|Max)", re.IGNORECASE)
 _VERSION = re.compile("[0-9]{1,4}(?:[.][0-9]{1,4}){0,2}")
@@ -69,8 +69,8 @@ def _check_version(name: str, text: str, bound: str) -> None:
         raise NotAcceptableError(f"{name} is {text.strip()}; spoken here is 2.0.0")
 
 
-def _epcis_refusal(error: Exception, context: dict[str, Any]) -> HttpResponse | None:  # noqa: ARG001 - theirs
-    problem = problem_of(error)
+def _epcis_refusal(error: Exception, context: dict[str, Any]) -> HttpResponse | None:
+    problem = problem_in(error, context)
     return None if problem is None else epcis_form(problem)
 
 

@@ -25,8 +25,8 @@ from rest_framework.views import APIView
 from accounts.authentication import actor_of, requires_scope
 from accounts.core.scopes import Scope
 from foundation.core.actor import Actor
-from foundation.core.problem import BadInputError
 from foundation.idempotency import Answer
+from foundation.serializers import Strict
 from foundation.tenancy import acting_as
 from foundation.writes import IDEMPOTENCY_KEY, answer_response, write_once
 from ledger.core.receipt import RECEIPT_HEADER, Receipt
@@ -46,27 +46,7 @@ from records.services.deciding import base_url
 EXPLANATION_LENGTH_MAX = 4000
 
 
-class _Strict(serializers.Serializer[Any]):
-    """An object whose members are all known."""
-
-    def to_internal_value(self, data: Any) -> Any:
-        """Return the values; refuse an unknown member."""
-        if isinstance(data, dict) and data.keys() - self.fields.keys():
-            raise BadInputError(f"the members here are {', '.join(sorted(self.fields))}")
-        return super().to_internal_value(data)
-
-    def checked(self) -> dict[str, Any]:
-        """Return the values; raise ``BadInputError`` that names each bad member."""
-        if not self.is_valid():
-            names = sorted(str(name) for name in self.errors)
-            raise BadInputError(
-                "members are missing, or have a value they may not have",
-                errors=[{"path": name} for name in names],
-            )
-        return dict(self.validated_data)
-
-
-class BreakGlassRequest(_Strict):
+class BreakGlassRequest(Strict):
     """For whom, whose records, why; ``opened`` is the running first step."""
 
     patient = serializers.CharField(max_length=300)
@@ -75,14 +55,14 @@ class BreakGlassRequest(_Strict):
     opened = serializers.UUIDField(required=False)
 
 
-class ExplanationRequest(_Strict):
+class ExplanationRequest(Strict):
     """Why, in words."""
 
     custodian = serializers.UUIDField(required=False)
     explanation = serializers.CharField(max_length=EXPLANATION_LENGTH_MAX)
 
 
-class ReviewRequest(_Strict):
+class ReviewRequest(Strict):
     """What the review comes to."""
 
     verdict = serializers.ChoiceField([each.value for each in BreakGlassVerdict])

@@ -30,6 +30,7 @@ from records.api.fhir_views import (
     FhirView,
     asking_of,
     fhir_response,
+    id_check,
     json_of,
     parameters_of,
     seeds,
@@ -142,6 +143,7 @@ class ResourceView(FhirView):
     def get(self, request: Request, type_: str, id_: str) -> HttpResponse:
         """Show a record, exactly as it was received, where its patient's consent allows it."""
         type_check(type_)
+        id_check(id_)
         shown = record_read(asking=asking_of(request), type_=type_, id_=id_, seeds=seeds)
         receipt = {RECEIPT_HEADER: shown.receipt.header()}
         if not shown.records:
@@ -161,6 +163,7 @@ class ResourceView(FhirView):
     def put(self, request: Request, type_: str, id_: str) -> HttpResponse:
         """Record a new version; the first one makes the record."""
         type_check(type_)
+        id_check(id_)
         raw, now = body_of(request), timezone.now()
         one = read_single(json_of(raw), raw, base=base_url(), type_=type_, id_=id_)
         return _one_recorded(request, raw, one, now)

@@ -22,10 +22,11 @@ from accounts.core.scopes import Scope
 from foundation.core.json_input import JsonInputError, JsonLimits, parse_json
 from foundation.core.problem import BadInputError, NotFoundError, ProblemError
 from foundation.parsers import OrjsonRenderer
-from foundation.problems import problem_headers, problem_of
+from foundation.problems import problem_headers, problem_in
 from records.core.consent_values import PURPOSES
 from records.core.fhir_json import IssueType
 from records.core.fhir_names import RESOURCE_NAMES
+from records.core.intake import is_id
 from records.core.outcome import Issue, SubmissionError, format_outcome, issues_of
 from records.parsers import FhirParser, PlainJsonParser
 from records.services import LIMITS, Asking, asking_for
@@ -103,6 +104,12 @@ def type_check(type_: str) -> None:
         raise NotFoundError("R4 has no type of this name")
 
 
+def id_check(id_: str) -> None:
+    """Raise ``NotFoundError`` for an address that names no id of R4 (section 2.24.0.1, id)."""
+    if not is_id(id_):
+        raise NotFoundError("an id of R4 has 1 to 64 letters, digits, '-' and '.'")
+
+
 def asking_of(request: Request) -> Asking:
     """Return who asks whom and why; raise ``PurposeError`` or ``BadInputError``."""
     custodian = request.headers.get(CUSTODIAN_HEADER)
@@ -132,8 +139,8 @@ def parameters_of(text: str) -> list[tuple[str, str]]:
         raise BadInputError("the parameters cannot be read") from None
 
 
-def _refusal(error: Exception, context: dict[str, Any]) -> HttpResponse | None:  # noqa: ARG001 - theirs
-    problem = problem_of(error)
+def _refusal(error: Exception, context: dict[str, Any]) -> HttpResponse | None:
+    problem = problem_in(error, context)
     return None if problem is None else outcome_response(problem)
 
 

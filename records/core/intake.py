@@ -206,7 +206,7 @@ def _incoming(
         fault = error.detail
         index = _least(resource, base, used)
     id_ = resource.required_text("id")
-    if not _ID.fullmatch(id_):
+    if not is_id(id_):
         raise FhirError(f"{resource.path}.id", "is no id of R4", IssueType.VALUE)
     kept_links = tuple(sorted(used.found.items()))
     if type_ == "Consent" and fault is None:
@@ -302,3 +302,8 @@ def _twice(found: Iterable[Incoming]) -> Iterator[Issue]:
             detail = "an entry before has the same type and id"
             yield Issue(code=IssueType.DUPLICATE, detail=detail, path=one.path)
         seen.add(one.name)
+
+
+def is_id(text: str) -> bool:
+    """Return whether a text is an id of R4."""
+    return _ID.fullmatch(text) is not None

@@ -450,7 +450,8 @@ def test_contracts_come_and_are_refused_over_http(insurer: Insurer) -> None:
     path = f"/api/v1/contracts/{made.json()['contract_id']}"
     assert caller.get(path).json()["signed_as"] == []
     assert caller.post(f"{path}/sign", {"role": "author"}).status_code == 403
-    assert caller.post(f"{path}/sign", {"role": "nobody"}).status_code == 400
+    wrong = caller.post(f"{path}/sign", {"role": "nobody"})
+    assert (wrong.status_code, wrong.json()["path"]) == (400, "role")
     assert caller.post(f"{path}/activate").status_code == 409
     assert caller.post("/api/v1/contracts", b"{}").status_code == 400
 

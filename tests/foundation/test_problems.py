@@ -119,6 +119,69 @@ def test_a_bug_of_ours_tells_nothing(rf: RequestFactory) -> None:
     assert problem.status_code == 409
 
 
+class Part(Strict):
+    """A part."""
+
+    value = serializers.CharField(max_length=3)
+
+
+class Whole(Strict):
+    """A body."""
+
+    part = Part(required=False)
+    parts = Part(many=True, required=False)
+    words = serializers.ListField(child=serializers.CharField(max_length=3), required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Take something."""
+        if not attrs:
+            raise serializers.ValidationError("say something")
+        return attrs
+
+
+@pytest.mark.parametrize(
+    ("body", "paths"),
+    [
+        ({"part": {"value": CANARY}}, ["part.value"]),
+        ({"part": {"value": "x", "valeu": "y"}}, ["part.valeu"]),
+        ({"parts": [{"value": "x"}, {}]}, ["parts[1].value"]),
+        ({"words": ["a", CANARY]}, ["words[1]"]),
+        ({"words": [CANARY], "part": {}}, ["part.value", "words[0]"]),
+        ({}, [""]),
+        ([], [""]),
+        ({"n" * 99: 1}, ["n" * 64]),
+    ],
+)
+def test_a_fault_of_a_body_has_its_place(body: Any, paths: list[str]) -> None:
+    with pytest.raises(BadInputError) as caught:
+        Whole(data=body).checked()
+    members: Any = caught.value.members
+    assert [each["path"] for each in members["errors"]] == paths
+    assert all(each["detail"] for each in members["errors"])
+    assert members["path"] == paths[0]
+    assert CANARY not in json.dumps(caught.value.as_json())
+    if len(paths) == 1 and paths[0]:
+        assert caught.value.detail.startswith(f"{paths[0]}: ")
+    assert Whole(data={"words": ["a"]}).checked() == {"words": ["a"]}
+
+
+def test_a_fault_that_a_framework_found_has_its_place() -> None:
+    found = exceptions.ValidationError({"a": {"b": [CANARY]}, "c": CANARY})
+    problem = problem_of(found)
+    assert problem is not None
+    assert problem.members == {"path": "a.b", "errors": [{"path": "a.b"}, {"path": "c"}]}
+
+
+def test_a_media_type_that_is_not_read_is_answered_by_those_that_are() -> None:
+    class View:
+        parser_classes = (StrictJSONParser, BytesParser, StrictJSONParser)
+
+    error = exceptions.UnsupportedMediaType("x/y")
+    problem = problem_in(error, {"view": View()})
+    assert problem is not None
+    assert (problem.status, problem.detail) == (415, "send application/json or */*")
+
+
 def test_bodies_are_read_up_to_the_limit(rf: RequestFactory) -> None:
     request = rf.post("/", b'{"a": 1}', content_type="application/json")
     assert StrictJSONParser().parse(request) == {"a": 1}  # type: ignore[arg-type]  # a stream

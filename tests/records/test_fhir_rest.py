@@ -355,3 +355,41 @@ def test_too_many_empty_answers_are_refused_in_each_addresss_form(
     )
     assert (listed.status_code, listed["Content-Type"]) == (429, "application/problem+json")
     assert 1 <= int(listed["Retry-After"]) <= 60
+
+
+@pytest.mark.parametrize("id_", ["x" * 300, "a_b", "a%20b", "%C3%A9"])
+def test_an_address_without_an_id_of_r4_is_not_found(hospital: House, id_: str) -> None:
+    for answer in (
+        hospital.system.get(f"Observation/{id_}"),
+        hospital.system.put(observation(), f"Observation/{id_}"),
+        hospital.system.get(f"{'Observation' * 9}?patient=p1"),
+    ):
+        assert (answer.status_code, issue(answer)["code"]) == (404, "not-found")
+    with acting_as(hospital.actor):
+        assert Record.objects.count() == 0
+
+
+def test_what_is_refused_before_a_view_is_an_outcome_too(hospital: House) -> None:
+    client, headers = hospital.system.client, {"Authorization": f"Bearer {hospital.system.key}"}
+    answers = [
+        hospital.system.get("Observation/%00"),
+        hospital.system.get("Observation?patient=%00"),
+        client.post(
+            "/fhir/r4/", b"{}", "application/fhir+json", headers=headers, CONTENT_LENGTH=str(2**40)
+        ),
+        client.post("/fhir/r4/", b"x", "text/plain", headers=headers),
+        client.post(
+            "/fhir/r4/",
+            b"x",
+            "application/fhir+json",
+            headers={**headers, "Content-Encoding": "gzip"},
+        ),
+    ]
+    assert [answer.status_code for answer in answers] == [400, 400, 413, 415, 415]
+    assert [issue(answer)["code"] for answer in answers] == [
+        *["invalid"] * 2,
+        "too-long",
+        *["not-supported"] * 2,
+    ]
+    assert answers[3]["Content-Type"] == "application/fhir+json; charset=utf-8"
+    assert issue(answers[3])["diagnostics"] == "send application/fhir+json or application/json"

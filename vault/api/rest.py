@@ -14,7 +14,6 @@ from django.http import HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
-from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -62,7 +61,7 @@ class ErasuresView(_View):
     def post(self, request: Request) -> HttpResponse:
         """Propose to erase a person, or one category; what stands against it is said at once."""
         raw, actor, now = request.body, actor_of(request), timezone.now()
-        wanted = _checked(ErasureIn(data=request.data))
+        wanted = ErasureIn(data=request.data).checked()
 
         def propose() -> Answer:
             info, receipt = erasure_propose(
@@ -145,10 +144,3 @@ def _shown(info: ErasureInfo) -> dict[str, Any]:
         for entry in info.entries
     ]
     return {**dataclasses.asdict(info), "entries": entries}
-
-
-def _checked(serializer: ErasureIn) -> dict[str, Any]:
-    """Return the valid members; raise the framework's ``ValidationError``."""
-    if not serializer.is_valid():
-        raise ValidationError(serializer.errors)
-    return dict(serializer.validated_data)

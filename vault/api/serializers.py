@@ -4,17 +4,18 @@ from typing import Any
 
 from rest_framework import serializers
 
+from foundation.serializers import Strict
 from vault.core.erasure import ErasureReason, ErasureState
 
 
-class IdentifierIn(serializers.Serializer[Any]):
+class IdentifierIn(Strict):
     """An identifier of a person: whose numbering, and the number."""
 
     system = serializers.CharField(max_length=200)
     value = serializers.CharField(max_length=200)
 
 
-class ErasureIn(serializers.Serializer[Any]):
+class ErasureIn(Strict):
     """Whom to erase, why, and whether one category alone."""
 
     subject_id = serializers.UUIDField(required=False)
