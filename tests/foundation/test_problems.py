@@ -1,24 +1,28 @@
 """Problem details over HTTP: one form for everything that a program can do something about."""
 
 import json
+from typing import Any
 
 import pytest
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.http import Http404, HttpRequest, HttpResponse
 from django.test import RequestFactory
-from rest_framework import exceptions
+from rest_framework import exceptions, serializers
 from rest_framework.exceptions import APIException
 
 from foundation.core.problem import (
+    BadInputError,
     ConflictError,
     NotBuiltError,
     ProblemError,
+    ThrottledError,
     UnauthenticatedError,
     UnavailableError,
 )
 from foundation.middleware import ProblemMiddleware
-from foundation.parsers import OrjsonRenderer, StrictJSONParser, read_limited
-from foundation.problems import exception_handler, problem_of, problem_response
+from foundation.parsers import BytesParser, OrjsonRenderer, StrictJSONParser, read_limited
+from foundation.problems import exception_handler, problem_in, problem_of, problem_response
+from foundation.serializers import Strict
 
 CANARY = "Zoë Canary"
 
@@ -62,6 +66,7 @@ def test_what_nobody_anticipated_is_no_problem() -> None:
 
 def test_headers_say_when_to_come_back_and_how_to_log_in() -> None:
     assert problem_response(UnavailableError("later"))["Retry-After"] == "5"
+    assert problem_response(ThrottledError("slow", retry_after_s=7))["Retry-After"] == "7"
     assert problem_response(UnauthenticatedError("who"))["WWW-Authenticate"].startswith("Bearer")
 
 
@@ -173,13 +178,16 @@ def test_a_fault_that_a_framework_found_has_its_place() -> None:
 
 
 def test_a_media_type_that_is_not_read_is_answered_by_those_that_are() -> None:
+    class Text(BytesParser):
+        media_type = "text/plain"
+
     class View:
-        parser_classes = (StrictJSONParser, BytesParser, StrictJSONParser)
+        parser_classes = (StrictJSONParser, Text, StrictJSONParser)
 
     error = exceptions.UnsupportedMediaType("x/y")
     problem = problem_in(error, {"view": View()})
     assert problem is not None
-    assert (problem.status, problem.detail) == (415, "send application/json or */*")
+    assert (problem.status, problem.detail) == (415, "send application/json or text/plain")
 
 
 def test_bodies_are_read_up_to_the_limit(rf: RequestFactory) -> None:
