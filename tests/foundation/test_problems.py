@@ -148,7 +148,7 @@ class Whole(Strict):
     ("body", "paths"),
     [
         ({"part": {"value": CANARY}}, ["part.value"]),
-        ({"part": {"value": "x", "valeu": "y"}}, ["part.valeu"]),
+        ({"part": {"value": "x", "other": "y"}}, ["part.other"]),
         ({"parts": [{"value": "x"}, {}]}, ["parts[1].value"]),
         ({"words": ["a", CANARY]}, ["words[1]"]),
         ({"words": [CANARY], "part": {}}, ["part.value", "words[0]"]),

@@ -162,7 +162,7 @@ def test_what_cannot_be_is_a_problem_and_writes_nothing(clinic: Hospital) -> Non
     for body, status, slug in (
         ({**sound, "category": "genome"}, 400, "bad-erasure"),
         ({**sound, "reason": "because"}, 400, "bad-input"),
-        ({**sound, "categroy": "note"}, 400, "bad-input"),
+        ({**sound, "Category": "note"}, 400, "bad-input"),
         ({"reason": REASON}, 400, "bad-input"),
         ({**sound, "identifier": {"system": "a", "value": "b"}}, 400, "bad-input"),
         ({**sound, "subject_id": str(uuid4())}, 404, "unknown-subject"),
