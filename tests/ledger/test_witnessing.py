@@ -10,7 +10,7 @@ from dataclasses import replace
 from uuid import uuid4
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connections
 from django.test import Client
 from pytest_django.fixtures import Settings
@@ -25,13 +25,14 @@ from ledger.core.note import check_note, parse_note, parse_vkey
 from ledger.core.policy import Policy, PolicyError, PolicyGroup, PolicyLog
 from ledger.core.receipt import Receipt
 from ledger.core.witness import AddCheckpoint, CosignedHead
-from ledger.errors import FrozenError, ProvisionalError
+from ledger.errors import FrozenError, NotSequencedError, ProvisionalError
 from ledger.management.commands import sequencer as sequencer_command
 from ledger.management.commands import witness as command
 from ledger.models import Checkpoint, Cosignature, LogFreeze
 from ledger.published import checkpoint_published, checkpoint_signed, head_published
 from ledger.selectors import Head
 from ledger.services import submission_append, witnessing
+from ledger.services.asking import Question
 from ledger.services.proofs import proof_bundle
 from ledger.services.verification import log_verify
 from ledger.services.witnessing import Witnessing
@@ -250,6 +251,8 @@ def test_before_its_first_head_nothing_is_published(fresh_db: Channel, settings:
     with acting_as(PUBLIC):
         assert checkpoint_published(nothing) is None
         assert checkpoint_signed(nothing) is None
+        with pytest.raises(NotSequencedError, match="no checkpoint yet"):
+            head_published(nothing)
     assert Witnessing(nothing, settings.WITNESS_POLICY, timeout_s=1).round(now=NOW) == 0
 
 
@@ -301,6 +304,7 @@ def test_a_witness_that_is_gone_is_no_error_of_ours(
     rounds = asking(fresh_db, settings, policy_of(a))
     rounds._addresses[a.key] = "http://127.0.0.1:1"  # noqa: SLF001 - nobody listens there
     assert rounds.round(now=NOW) == 0
+    Question(address="http://127.0.0.1:1", body=b"").give_up()  # before anybody answered
 
 
 def hostile(witness: ScriptedWitness, other: ScriptedWitness) -> list[Callable[..., Reply]]:
@@ -484,6 +488,9 @@ def test_a_policy_for_other_logs_is_refused(
     other = PolicyLog(key=replace(own.key, public_key=bytes(32)))
     with pytest.raises(PolicyError, match="names other logs"):
         asking(fresh_db, settings, Policy(logs=(other,), witnesses=policy.witnesses))
+    settings.WITNESS_POLICY = Policy(logs=(other,), witnesses=policy.witnesses)
+    with pytest.raises(CommandError, match="names other logs"):
+        call_command("witness", "ask", "--once")
     both = Policy(logs=(other, own), witnesses=policy.witnesses)
     assert asking(fresh_db, settings, both).round(now=NOW) == 1
 
