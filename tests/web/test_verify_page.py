@@ -146,6 +146,36 @@ def test_as_served_it_takes_drops_keys_and_another_key(
     assert asked == []
 
 
+@in_browser
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_file_that_is_no_proof_is_told_what_is(
+    *, bundle: Path, disk: str, width: int, tmp_path: Path
+) -> None:
+    letter, other = tmp_path / "letter.pdf", tmp_path / "prices.json"
+    letter.write_bytes(b"%PDF-1.7\n\x00\xff not a proof")
+    other.write_text('{"prices": [1, 2]}')
+    with page_of(width) as page:
+        page.goto(disk)
+        assert page.locator("#takes dl").is_hidden()
+        for path in (letter, other):
+            page.locator("#files").set_input_files(path)
+            page.wait_for_selector("#result[data-verdict=foreign]")
+            said = page.locator(".verdict").inner_text()
+            assert said.startswith("? This is no proof")
+            assert f"{path.name} is no file that this page can check" in said
+            assert "does not hold" not in page.locator("#result").inner_text()
+            assert "theriac.json" in page.locator("#takes dl").inner_text()
+            assert obstacles(page) == []
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+        # What was meant to be a proof and is spoiled still fails, and a proof beside it is checked.
+        page.locator("#files").set_input_files(bundle)
+        page.wait_for_selector("#result[data-verdict=sound]")
+        page.locator("#over").click()
+        bundle.write_bytes(bundle.read_bytes()[:-40])
+        page.locator("#files").set_input_files(bundle)
+        page.wait_for_selector("#result[data-verdict=bad]")
+
+
 @pytest.mark.enable_socket
 @in_browser
 def test_the_file_is_kept_by_one_click(live_pages: str, tmp_path: Path) -> None:

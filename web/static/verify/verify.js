@@ -1194,6 +1194,7 @@ const TheriacVerify = (() => {
     bad: ["✕", "It does not hold"],
     incomplete: ["?", "Not enough to decide"],
     conflict: ["≠", "Two different keys"],
+    foreign: ["?", "This is no proof"],
   };
   // A word and a sign beside the colour: nobody needs to see colours.
   const STATES = {
@@ -1284,6 +1285,16 @@ const TheriacVerify = (() => {
     if (sound && answer.entry) result.append(...entryPart(answer));
   }
 
+  // A scan of a letter or a photograph does not fail to hold: it says nothing that could.
+  function foreign(name, conflict) {
+    const box = verdictBox("foreign", conflict);
+    box.append(element("p", { text: `${name} is no file that this page can check, so nothing was`
+      + " checked. That says nothing about what is in it. If somebody gave it to you as a proof, ask"
+      + " for the proof bundle of the entry. What this page takes, and where one gets it, stands"
+      + " below." }));
+    place("takes").open = true;
+  }
+
   function refuse(text) {
     const box = element("div", { className: "verdict incomplete" }, element("p", { text }));
     place("result").replaceChildren(box);
@@ -1326,6 +1337,10 @@ const TheriacVerify = (() => {
     if (!chosen.size) {
       place("result").replaceChildren();
       if (conflict) verdictBox("conflict", conflict);
+      return;
+    }
+    if ([...chosen.keys()].every((kind) => kind === "unknown")) {
+      foreign(chosen.get("unknown").name, conflict);
       return;
     }
     const files = [...chosen.values()].map((file) => file.data);
