@@ -10,6 +10,8 @@ from django.utils import timezone
 
 from foundation.models import IdempotencyRecord
 from foundation.tenancy import acting_as
+from provenance.core.dispensing_document import dispensing_error
+from provenance.core.epcis_check import EpcisError, EpcisFault
 from provenance.core.verdict import Answer, Question
 from provenance.models import Dispensing, Event
 from provenance.selectors import event_list
@@ -213,6 +215,27 @@ def test_nobody_else_learns_what_was_recorded_of_a_pack(channel: Channel, pharma
     give(caller(pharmacy, "epcis:write"), told(epc))
     assert member(channel, "pharmacy").ask(epc, Question.CHECK).rule == "unknown"
     assert pharmacy.ask(f"01{GTIN}", Question.CHECK).rule == "no_serial"
+
+
+@pytest.mark.parametrize(
+    ("place", "member_"),
+    [
+        ("epcList[0]", "scan"),
+        ("quantityList[0].quantity", "quantity"),
+        ("quantityList[0].uom", "unit"),
+        ("eventTimeZoneOffset", "dispensed_at"),
+        ("eventID", "event_id"),
+        ("https://theriac.example/prescription.patient.value", "prescription.patient.value"),
+        ("anything", "scan"),
+    ],
+)
+def test_every_place_of_the_document_is_a_member_of_the_request(place: str, member_: str) -> None:
+    path = f"$.epcisBody.eventList[0].{place}"
+    faults = [EpcisFault(event_index=0, path=path, type="value", detail="this is wrong")] * 2
+    error = dispensing_error(EpcisError(faults))
+    assert error.detail == f"{member_}: this is wrong (and 1 more)"
+    told_ = {"path": member_, "type": "value", "detail": "this is wrong"}
+    assert error.members == {"path": member_, "fault": "value", "faults": [told_] * 2}
 
 
 @pytest.mark.parametrize("body", [b" ", b"{", b"[]", b"7", b'{"a":1,"a":2}', b"[" * 5000, b"\xff"])
