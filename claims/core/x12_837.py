@@ -42,11 +42,10 @@ _IGNORED_IDS = (
     "ST SE N3 N4 PER PRV CUR PAT CN1 AMT K3 NTE CR1 CR2 CR3 CRC HCP OI MOA SV5 PS1 LQ FRM MEA"
     " QTY HSD"
 )
+_CLAIM_ENTITY_IDS = "DN P3 82 77 DQ PW 45 QB DK IL PR 85"
 _IGNORED = frozenset(_IGNORED_IDS.split())
 _HEAD_ENTITIES = frozenset({"41", "40", "85", "87", "PE", "IL", "PR", "QC"})
-_CLAIM_ENTITIES = frozenset(
-    {"DN", "P3", "82", "77", "DQ", "PW", "45", "QB", "DK", "IL", "PR", "85"}
-)
+_CLAIM_ENTITIES = frozenset(_CLAIM_ENTITY_IDS.split())
 _DIAGNOSES = frozenset({"ABK", "ABF", "BK", "BF"})
 _BILLING, _SUBSCRIBER, _PATIENT = "20", "22", "23"
 _PARENT_OF = {_BILLING: "", _SUBSCRIBER: _BILLING, _PATIENT: _SUBSCRIBER}

@@ -106,12 +106,7 @@ def claim_adjudicate(
         known = _known(actor=actor, row=row)
         contract_pk, contract = contract_for(known.claim, row.received_at.date())
         held = dispensings_held(actor=actor, told=dispensings)
-        facts = Facts(
-            received_date=row.received_at.date(),
-            coverage=known.coverage,
-            prior_lines=known.prior_lines,
-            lines=_lines(held, records),
-        )
+        facts = _facts(row, known, _lines(held, records))
         plan, plan_year = contract.terms.plan, _plan_year(known.claim)
         accumulators = accumulators_of(subject_id=row.subject_id, plan=plan, plan_year=plan_year)
         snapshot = _decided(known.claim, facts, accumulators, contract, as_of=now.date())
@@ -239,6 +234,16 @@ def _claim_held(organisation_id: UUID, claim_id: UUID) -> ClaimRow:
     for row in rows:
         return row
     raise NotFoundError("your organisation received no claim with this id")
+
+
+def _facts(row: ClaimRow, known: "_Known", lines: tuple[LineEvidence, ...]) -> Facts:
+    """Return all that the decision rests on beside the claim, the contract and what was used."""
+    return Facts(
+        received_date=row.received_at.date(),
+        coverage=known.coverage,
+        prior_lines=known.prior_lines,
+        lines=lines,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
