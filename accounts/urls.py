@@ -3,7 +3,23 @@
 from django.urls import path, re_path
 
 from accounts.api import openapi  # noqa: F401 - tells the documentation how to authenticate
-from accounts.api.keys import KeyHeadView, KeyRevokeView, KeysView, MyKeyView
+from accounts.api.keys import (
+    KeyHeadView,
+    KeyRevokeView,
+    KeyRotateView,
+    KeysView,
+    LeaveView,
+    MyKeyView,
+)
+from accounts.api.proposals import (
+    EndorseView,
+    PoliciesView,
+    ProposalEntryView,
+    ProposalsView,
+    ProposalView,
+    SubmitView,
+    WithdrawView,
+)
 from accounts.api.rest import (
     ApiKeysView,
     ApiKeyView,
@@ -14,6 +30,11 @@ from accounts.api.rest import (
 
 urlpatterns = [
     path("organisations", OrganisationsView.as_view(), name="organisations"),
+    path(
+        "organisations/<uuid:organisation_id>/leave",
+        LeaveView.as_view(),
+        name="organisation-leave",
+    ),
     path("credentials", CredentialsView.as_view(), name="credentials"),
     path("me", MeView.as_view(), name="me"),
     path("api-keys", ApiKeysView.as_view(), name="api-keys"),
@@ -21,5 +42,13 @@ urlpatterns = [
     path("keys", KeysView.as_view(), name="keys"),
     path("keys/mine", MyKeyView.as_view(), name="key-mine"),
     re_path("^keys/(?P<key_id>[0-9a-f]{64})/revoke$", KeyRevokeView.as_view(), name="key-revoke"),
+    re_path("^keys/(?P<key_id>[0-9a-f]{64})/rotate$", KeyRotateView.as_view(), name="key-rotate"),
     re_path("^keys/(?P<key_id>[0-9a-f]{64})/head$", KeyHeadView.as_view(), name="key-head"),
+    path("policies", PoliciesView.as_view(), name="policies"),
+    path("proposals", ProposalsView.as_view(), name="proposals"),
+    path("proposals/<uuid:proposal_id>", ProposalView.as_view(), name="proposal"),
+    path("proposals/<uuid:proposal_id>/entry", ProposalEntryView.as_view(), name="proposal-entry"),
+    path("proposals/<uuid:proposal_id>/endorse", EndorseView.as_view(), name="proposal-endorse"),
+    path("proposals/<uuid:proposal_id>/withdraw", WithdrawView.as_view(), name="proposal-withdraw"),
+    path("proposals/<uuid:proposal_id>/submit", SubmitView.as_view(), name="proposal-submit"),
 ]

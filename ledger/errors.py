@@ -140,3 +140,31 @@ class CheckpointInconsistentError(UnprocessableError):
 
     slug = "checkpoint-inconsistent"
     title = "The checkpoint does not extend the cosigned one"
+
+
+class EndorsementsNeededError(UnprocessableError):
+    """A policy asks for endorsements of this kind; ``policy``, ``n`` and whose say which."""
+
+    slug = "endorsements-needed"
+    title = "Others have to endorse this first"
+
+
+class ProposalOverError(ConflictError):
+    """The proposal was submitted or withdrawn, it expired, or its policy is not in force now."""
+
+    slug = "proposal-over"
+    title = "This proposal is over"
+
+
+class EndorsementsMissingError(ConflictError):
+    """The proposal has fewer endorsements that hold than its policy asks for: ``has``, ``n``."""
+
+    slug = "endorsements-missing"
+    title = "The proposal lacks endorsements"
+
+
+class NoPolicyError(ConflictError):
+    """No policy in force asks for endorsements of this kind."""
+
+    slug = "no-policy"
+    title = "Nothing asks for endorsements of this"

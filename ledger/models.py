@@ -6,6 +6,7 @@ Who may do what is in ``sql/ledger.pg.sql``. Every column here is hashed, recomp
 
 from typing import ClassVar
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 from foundation.core.ledger_role import LedgerRole
@@ -83,6 +84,14 @@ class Entry(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["organisation_id", "uuid"], name="entry_uuid_once"),
             models.UniqueConstraint(fields=["submission", "position"], name="entry_position_once"),
+        ]
+        # What is replayed before a change is found among millions that change nothing.
+        indexes = [
+            models.Index(
+                fields=["submission"],
+                condition=models.Q(kind__startswith="ledger."),
+                name="entry_governs",
+            )
         ]
 
     def __str__(self) -> str:
@@ -209,6 +218,7 @@ class Member(models.Model):
     name = models.CharField(max_length=200)
     kind = models.CharField(max_length=40)
     admitted_index = models.PositiveBigIntegerField()
+    left_index = models.PositiveBigIntegerField(null=True)
 
     class Meta:
         """Admitted once."""
@@ -279,6 +289,72 @@ class KeyRevocation(models.Model):
     def __str__(self) -> str:
         """Return the key's id."""
         return self.key_id
+
+
+class PolicyChange(models.Model):
+    """An endorsement policy that was promised: from this commit on its kind is judged by it."""
+
+    ledger_role: ClassVar[LedgerRole] = LedgerRole.FACT
+
+    entry_id = models.BinaryField(primary_key=True, max_length=HASH_SIZE_BYTES)
+    organisation_id = models.UUIDField()
+    kind = models.CharField(max_length=128, db_index=True)  # whose entries it is about
+
+    def __str__(self) -> str:
+        """Return the kind."""
+        return self.kind
+
+
+class Proposal(models.Model):
+    """An entry that waits for endorsements; nothing personal: an entry holds nothing that is.
+
+    The named organisations see it. It is over once it was submitted, withdrawn or has expired.
+    """
+
+    ledger_role: ClassVar[LedgerRole] = LedgerRole.OPERATIONAL
+
+    id = models.UUIDField(primary_key=True)
+    log = models.ForeignKey(Log, models.PROTECT, db_index=False)
+    organisation_id = models.UUIDField(db_index=True)  # who proposes, and will submit
+    key_id = models.CharField(max_length=64)
+    kind = models.CharField(max_length=128)
+    content = models.BinaryField()  # the entry without endorsements
+    policy_index = models.PositiveBigIntegerField()
+    n = models.PositiveSmallIntegerField()
+    endorsers = ArrayField(models.UUIDField())  # whose endorsements count
+    proposed_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    withdrawn_at = models.DateTimeField(null=True)
+    entry_id = models.BinaryField(max_length=HASH_SIZE_BYTES, null=True)  # once submitted
+
+    def __str__(self) -> str:
+        """Return the id."""
+        return str(self.id)
+
+
+class ProposalEndorsement(models.Model):
+    """What one of the named organisations signed of a proposal."""
+
+    ledger_role: ClassVar[LedgerRole] = LedgerRole.OPERATIONAL
+
+    proposal = models.ForeignKey(Proposal, models.PROTECT)
+    organisation_id = models.UUIDField()
+    key_id = models.CharField(max_length=64)
+    signature = models.BinaryField(max_length=64)
+    endorsed_at = models.DateTimeField()
+
+    class Meta:
+        """An organisation endorses once."""
+
+        constraints = [
+            models.UniqueConstraint(
+                fields=["proposal", "organisation_id"], name="proposal_endorsed_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        """Return the organisation."""
+        return str(self.organisation_id)
 
 
 class ServerKey(models.Model):

@@ -7,6 +7,7 @@ them is a matter of roles and scopes, which the ledger knows nothing of.
 import datetime as dt
 from collections.abc import Callable
 from typing import Any, ClassVar
+from uuid import UUID
 
 from django.http import HttpResponse
 from django.utils import timezone
@@ -20,6 +21,8 @@ from accounts.api.serializers import (
     KeyMadeOut,
     KeyOut,
     KeyRevocationIn,
+    KeyRotationIn,
+    LeaveIn,
 )
 from accounts.api.views import Permission, View, once, received
 from accounts.authentication import IsActing, actor_of, requires_scope
@@ -29,6 +32,8 @@ from accounts.services import (
     organisation_key_make,
     organisation_key_offer,
     organisation_key_revoke,
+    organisation_key_rotate,
+    organisation_leave,
 )
 from foundation.core.actor import Actor
 from foundation.core.json_input import parse_json
@@ -123,6 +128,74 @@ class KeyRevokeView(View):
             return received(receipt)
 
         return once(request, request.body, now, revoke)
+
+
+class KeyRotateView(View):
+    """A new key in the place of one."""
+
+    writes: ClassVar[Permission] = _KEY_WRITES
+
+    @extend_schema(
+        request={_JSON: KeyRotationIn, SEALED_MEDIA_TYPE: SealedIn},
+        responses={201: KeyMadeOut},
+        parameters=[IDEMPOTENCY_KEY, PREFER],
+        operation_id="key_rotate",
+    )
+    def post(self, request: Request, key_id: str) -> HttpResponse:
+        """Put a new key in the place of this one, in one entry: no moment has neither.
+
+        The server makes the new one where it holds the old one; else give it with its proof.
+        """
+        body = _body(request)
+        data = KeyRotationIn(data=parse_json(body.document)).checked()
+        actor, now = actor_of(request), timezone.now()
+        given = "public_key" in data
+        public_key = (
+            _blob(data["public_key"], "public_key", PUBLIC_KEY_SIZE_BYTES) if given else None
+        )
+        proof = _blob(data["possession"], "possession", SIGNATURE_SIZE_BYTES) if given else None
+
+        def rotate() -> Answer:
+            new, receipt = organisation_key_rotate(
+                actor=actor,
+                key_id=key_id,
+                now=now,
+                public_key=public_key,
+                possession=proof,
+                label=data.get("label", ""),
+                sealed=body.sealed,
+            )
+            return received(receipt, key_id=new)
+
+        return once(request, request.body, now, rotate)
+
+
+class LeaveView(View):
+    """The end of an organisation's membership."""
+
+    writes: ClassVar[Permission] = _KEY_WRITES
+
+    @extend_schema(
+        request=LeaveIn,
+        responses={201: ReceiptOut},
+        parameters=[IDEMPOTENCY_KEY, PREFER],
+        operation_id="organisation_leave",
+    )
+    def post(self, request: Request, organisation_id: UUID) -> HttpResponse:
+        """Take the organisation out of the log, for ever: all its keys end.
+
+        It is one's own or, for the operator, any but the operator's.
+        """
+        raw, data = request.body, LeaveIn(data=request.data).checked()
+        actor, now = actor_of(request), timezone.now()
+
+        def leave() -> Answer:
+            receipt = organisation_leave(
+                actor=actor, organisation_id=organisation_id, reason=data["reason"], now=now
+            )
+            return received(receipt)
+
+        return once(request, raw, now, leave)
 
 
 class KeyHeadView(View):

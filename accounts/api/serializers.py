@@ -148,6 +148,35 @@ class KeyMadeOut(ReceiptOut):
     key_id = serializers.CharField()
 
 
+class KeyRotationIn(Strict):
+    """What takes a key's place: nothing of a key that the server holds, it makes the new one."""
+
+    public_key = serializers.CharField(
+        required=False, max_length=44, help_text="base64, 32 bytes; of a member's or device's key"
+    )
+    possession = serializers.CharField(
+        required=False,
+        max_length=88,
+        help_text="base64, 64 bytes, for the old key's holder: docs/spec/governance.md",
+    )
+    label = serializers.CharField(  # type: ignore[assignment] # as above
+        required=False, max_length=200, trim_whitespace=False
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Raise unless a key and its proof come together."""
+        missing = {"public_key", "possession"} - attrs.keys()
+        if len(missing) == 1:
+            raise serializers.ValidationError({missing.pop(): "goes with the other one"})
+        return attrs
+
+
+class LeaveIn(Strict):
+    """Why an organisation leaves."""
+
+    reason = serializers.CharField(max_length=32, help_text="one word: closed, suspended, …")
+
+
 class KeyRevocationIn(Strict):
     """Why a key goes."""
 

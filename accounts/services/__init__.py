@@ -6,6 +6,8 @@ from accounts.services.keys import (
     organisation_key_make,
     organisation_key_offer,
     organisation_key_revoke,
+    organisation_key_rotate,
+    organisation_leave,
 )
 from accounts.services.organisations import (
     CredentialTakenError,
@@ -39,6 +41,8 @@ __all__ = [
     "organisation_key_make",
     "organisation_key_offer",
     "organisation_key_revoke",
+    "organisation_key_rotate",
+    "organisation_leave",
     "organisations_project",
     "user_create",
 ]

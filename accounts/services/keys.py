@@ -4,6 +4,7 @@ The ledger's rules hold for everybody; these say who in an organisation may use 
 """
 
 import datetime as dt
+from uuid import UUID
 
 from accounts.core.scopes import Scope, organisation_with
 from foundation.core.actor import Actor, Role
@@ -11,7 +12,14 @@ from foundation.core.problem import ForbiddenError
 from ledger.core.governance import Holder
 from ledger.core.receipt import Receipt
 from ledger.core.sealed import SealedSubmission
-from ledger.services import key_add_mine, key_add_system, key_offer, key_revoke
+from ledger.services import (
+    key_add_mine,
+    key_add_system,
+    key_offer,
+    key_revoke,
+    key_rotate,
+    member_leave,
+)
 
 
 def organisation_key_offer(
@@ -29,7 +37,7 @@ def organisation_key_offer(
     Raise ``MissingScopeError`` or ``ForbiddenError`` for who may not, ``SignatureError`` for a
     possession that does not hold, ``GovernanceRefusedError`` for a key that the log has or had.
     """
-    _check_may_change(actor)
+    check_may_govern(actor)
     return key_offer(
         actor=actor,
         holder=holder,
@@ -49,8 +57,46 @@ def organisation_key_make(
     Raise ``MissingScopeError`` or ``ForbiddenError`` for who may not, ``NoKeyError`` where the
     server holds no valid key of the organisation that could sign for it.
     """
-    _check_may_change(actor)
+    check_may_govern(actor)
     return key_add_system(actor=actor, now=now, label=label)
+
+
+def organisation_key_rotate(
+    *,
+    actor: Actor,
+    key_id: str,
+    now: dt.datetime,
+    public_key: bytes | None = None,
+    possession: bytes | None = None,
+    label: str = "",
+    sealed: SealedSubmission | None = None,
+) -> tuple[str, Receipt]:
+    """Put a new key in the place of one of the organisation's; return its id and the receipt.
+
+    Raise ``MissingScopeError`` or ``ForbiddenError`` for who may not, else as ``key_rotate``.
+    """
+    check_may_govern(actor)
+    return key_rotate(
+        actor=actor,
+        key_id=key_id,
+        now=now,
+        public_key=public_key,
+        possession=possession,
+        label=label,
+        sealed=sealed,
+    )
+
+
+def organisation_leave(
+    *, actor: Actor, organisation_id: UUID, reason: str, now: dt.datetime
+) -> Receipt:
+    """End an organisation's membership of the log, with all its keys; return the receipt.
+
+    Raise ``MissingScopeError`` or ``ForbiddenError`` for who may not, ``GovernanceRefusedError``
+    for who is not theirs to end, left already, or is needed by a policy.
+    """
+    check_may_govern(actor)
+    return member_leave(actor=actor, organisation_id=organisation_id, reason=reason, now=now)
 
 
 def organisation_key_revoke(
@@ -66,7 +112,7 @@ def organisation_key_revoke(
     Raise ``MissingScopeError`` or ``ForbiddenError`` for who may not, ``GovernanceRefusedError``
     for a key that is not theirs, is revoked already or is the last that can add others.
     """
-    _check_may_change(actor)
+    check_may_govern(actor)
     return key_revoke(actor=actor, key_id=key_id, reason=reason, now=now, sealed=sealed)
 
 
@@ -82,7 +128,8 @@ def my_key_add(*, actor: Actor, now: dt.datetime) -> Receipt:
     return key_add_mine(actor=actor, now=now)
 
 
-def _check_may_change(actor: Actor) -> None:
+def check_may_govern(actor: Actor) -> None:
+    """Raise ``MissingScopeError`` or ``ForbiddenError`` for who may not change governance."""
     organisation_with(actor, Scope.LEDGER_WRITE)
     if actor.person_id is not None and Role.ADMIN not in actor.roles:
         raise ForbiddenError("of the people, only an admin changes the organisation's keys")

@@ -100,9 +100,9 @@ class CheckpointAdmin(ReadOnlyAdmin):
 class MemberAdmin(ReadOnlyAdmin):
     """Organisations that the log admitted."""
 
-    list_display = ("name", "kind", "organisation_id", "admitted_index")
+    list_display = ("name", "kind", "organisation_id", "admitted_index", "left_index")
     list_filter = ("kind",)
-    fields = ("name", "kind", "organisation_id", "admitted_index")
+    fields = ("name", "kind", "organisation_id", "admitted_index", "left_index")
     ordering = ("admitted_index",)
     search_fields = ("name",)
     search_help_text = "A part of a name, or an organisation's id"

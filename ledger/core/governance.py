@@ -69,6 +69,13 @@ class Governance:
         self._state = State(vkey)
         self._last_index = 0
 
+    def copy(self) -> "Governance":
+        """Return the same state, which goes on apart from this one."""
+        made = Governance(self._state.vkey)
+        made._state = self._state.copy()
+        made._last_index = self._last_index
+        return made
+
     @property
     def log(self) -> str:
         """The log's origin."""
@@ -130,6 +137,12 @@ class Governance:
         if entry.kind.startswith(PREFIX):
             self._govern(entry, index)
         self._last_index = index
+
+    def check_rules(self, entry: Entry, index: int) -> None:
+        """Raise ``GovernanceError`` where a rule would refuse the entry, endorsements aside."""
+        if entry.kind.startswith(PREFIX):
+            other = self.copy()
+            other._govern(entry, index)  # noqa: SLF001 - of this very class
 
     def policy_for(self, kind: str, header_index: int) -> EndorsementPolicy | None:
         """Return the policy in force for entries of a submission whose header stands there."""

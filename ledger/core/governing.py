@@ -51,6 +51,15 @@ class State:
     operator_id: UUID | None = None
     channel: str = ""
 
+    def copy(self) -> "State":
+        """Return a state that changes by itself: what is inside is never changed in place."""
+        return replace(
+            self,
+            keys=dict(self.keys),
+            members=dict(self.members),
+            policies={kind: [*history] for kind, history in self.policies.items()},
+        )
+
     def valid_keys(self, organisation_id: UUID) -> list[SigningKey]:
         """Return the organisation's keys that did not end."""
         return [

@@ -1,5 +1,6 @@
 """All writes of the ledger."""
 
+from ledger.services.changes import key_rotate, member_leave
 from ledger.services.governance import (
     channel_create,
     key_add,
@@ -10,11 +11,24 @@ from ledger.services.governance import (
     member_admit,
 )
 from ledger.services.keys import Signer
+from ledger.services.policies import policy_list, policy_set
+from ledger.services.proposals import (
+    proposal_endorse,
+    proposal_entry,
+    proposal_get,
+    proposal_list,
+    proposal_make,
+    proposal_offer,
+    proposal_submit,
+    proposal_withdraw,
+)
+from ledger.services.proposed import ProposalInfo
 from ledger.services.sealed import key_head
 from ledger.services.sequencing import Sequencer
 from ledger.services.submissions import receipt_again, submission_append
 
 __all__ = [
+    "ProposalInfo",
     "Sequencer",
     "Signer",
     "channel_create",
@@ -24,7 +38,19 @@ __all__ = [
     "key_head",
     "key_offer",
     "key_revoke",
+    "key_rotate",
     "member_admit",
+    "member_leave",
+    "policy_list",
+    "policy_set",
+    "proposal_endorse",
+    "proposal_entry",
+    "proposal_get",
+    "proposal_list",
+    "proposal_make",
+    "proposal_offer",
+    "proposal_submit",
+    "proposal_withdraw",
     "receipt_again",
     "submission_append",
 ]

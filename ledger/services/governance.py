@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from uuid import UUID, uuid4
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 
 from foundation.core.actor import SYSTEM, Actor
 from foundation.core.problem import ConflictError
 from foundation.key_providers import key_provider
-from foundation.tenancy import acting_as, current_alias
+from foundation.tenancy import acting_as
 from ledger.core.canonical import Json
 from ledger.core.entry import EntryDraft
 from ledger.core.governance import (
@@ -136,9 +136,7 @@ def member_admit(
             "first_key": first_key,
         }
         draft = EntryDraft(kind=MEMBER_ADMITTED, id=uuid4(), body=body)
-        receipt = submission_append(actor=actor, entries=[draft], now=now)
-        _addition_keep(actor, str(first_key["key"]), receipt)
-        return receipt
+        return submission_append(actor=actor, entries=[draft], now=now)
 
 
 def key_offer(
@@ -232,9 +230,7 @@ def key_add(
         if label:
             body["label"] = label
         draft = EntryDraft(kind=KEY_ADDED, id=_entry_id(sealed), body=body)
-        receipt = submission_append(actor=actor, entries=[draft], now=now, sealed=sealed)
-        _addition_keep(actor, str(body["key"]), receipt)
-        return receipt
+        return submission_append(actor=actor, entries=[draft], now=now, sealed=sealed)
 
 
 def key_revoke(
@@ -269,11 +265,7 @@ def key_revoke(
         _check_not_last(key, list(valid.exclude(key_id=key_id)))
         body: dict[str, Json] = {"key": key_id, "reason": reason}
         draft = EntryDraft(kind=KEY_REVOKED, id=_entry_id(sealed), body=body)
-        receipt = submission_append(actor=actor, entries=[draft], now=now, sealed=sealed)
-        KeyRevocation.objects.create(
-            key_id=key_id, organisation_id=actor.organisation, entry_id=receipt.entry_ids[0]
-        )
-        return receipt
+        return submission_append(actor=actor, entries=[draft], now=now, sealed=sealed)
 
 
 def _check_not_last(key: SigningKey, others: Sequence[SigningKey]) -> None:
@@ -291,20 +283,6 @@ def _check_not_last(key: SigningKey, others: Sequence[SigningKey]) -> None:
 def _entry_id(sealed: SealedSubmission | None) -> UUID:
     """Return the id of the one entry: the client's where it made it, else a fresh one."""
     return uuid4() if sealed is None else sealed_parts(sealed)[0].id
-
-
-def _addition_keep(actor: Actor, key_id: str, receipt: Receipt) -> None:
-    """Note that the key was added; a key is added once, whoever else promised it just now."""
-    known = SigningKey.objects.filter(key_id=key_id).exists()
-    if known or key_id == current_log().receipt_key_id:
-        raise GovernanceRefusedError("it is, or was, a key of this log: make a fresh pair")
-    try:
-        with transaction.atomic(using=current_alias()):
-            KeyAddition.objects.create(
-                key_id=key_id, organisation_id=actor.organisation, entry_id=receipt.entry_ids[0]
-            )
-    except IntegrityError as error:
-        raise GovernanceRefusedError("this key was added already: make a fresh pair") from error
 
 
 def _log_row(

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
@@ -9,7 +10,7 @@ from uuid import UUID
 from foundation.core.actor import Actor
 from foundation.key_providers import key_provider
 from ledger.errors import NoKeyError
-from ledger.models import KeyHolder, KeyRevocation, ServerKey, SigningKey
+from ledger.models import KeyAddition, KeyHolder, KeyRevocation, ServerKey, SigningKey
 
 # A person's key signs only this long after the person proved who they are (DESIGN 3).
 REAUTHENTICATION_MAX = dt.timedelta(minutes=5)
@@ -58,8 +59,9 @@ def key_make(*, organisation_id: UUID, label: UUID) -> MadeKey:
 def key_for_signing(*, actor: Actor, signer: Signer, now: dt.datetime) -> HeldKey:
     """Return the newest valid key of ``signer``; raise ``NoKeyError`` with what to do.
 
-    Valid means: sequenced, and no revocation promised. A person's key also needs that the
-    person proved who they are within the last five minutes.
+    Valid means: sequenced, and no end promised; or promised to follow one that ended so, which
+    stands before whatever is signed now. A person's key also needs that the person proved who
+    they are within the last five minutes.
     """
     held = ServerKey.objects.filter(organisation_id=actor.organisation, holder=signer.value)
     if signer is Signer.PERSON:
@@ -73,12 +75,22 @@ def key_for_signing(*, actor: Actor, signer: Signer, now: dt.datetime) -> HeldKe
         .values_list("key_id", flat=True)
         .first()
     )
+    valid = valid or _rotated(names)
     if valid is None:
         raise NoKeyError(
             "no key that the server holds for this signer is in the log yet and unrevoked:"
             " add one, and wait until it is sequenced"
         )
     return HeldKey(key_id=valid, provider_name=names[valid])
+
+
+def _rotated(key_ids: Collection[str]) -> str | None:
+    """Return the key that was promised in the place of another, while neither is sequenced."""
+    ended = KeyRevocation.objects.filter(key_id__in=key_ids)
+    following = KeyAddition.objects.filter(
+        key_id__in=key_ids, entry_id__in=ended.values("entry_id")
+    ).exclude(key_id__in=ended.values("key_id"))
+    return following.values_list("key_id", flat=True).first()
 
 
 def server_key_keep(

@@ -10,7 +10,14 @@ from uuid import UUID
 
 from ledger.core.canonical import Json
 from ledger.core.entry import Entry, parse_entry
-from ledger.core.governance import GENESIS, KEY_ADDED, KEY_REVOKED, MEMBER_ADMITTED
+from ledger.core.governance import (
+    GENESIS,
+    KEY_ADDED,
+    KEY_REVOKED,
+    KEY_ROTATED,
+    MEMBER_ADMITTED,
+    MEMBER_LEFT,
+)
 from ledger.core.members import parse_base64
 from ledger.models import KeyHolder, Member, SigningKey
 from ledger.selectors import LogInfo
@@ -49,8 +56,18 @@ def governance_apply(log: LogInfo, entries: Iterable[tuple[int, Entry]]) -> None
             _key(log, index, UUID(str(body["org"])), first_key)
         elif entry.kind == KEY_ADDED:
             _key(log, index, entry.organisation_id, body)
+        elif entry.kind == KEY_ROTATED:
+            old = SigningKey.objects.get(key_id=body["old"])
+            _key(log, index, entry.organisation_id, body | {"holder": old.holder})
+            SigningKey.objects.filter(key_id=old.key_id).update(revoked_index=index)
         elif entry.kind == KEY_REVOKED:
             SigningKey.objects.filter(key_id=body["key"]).update(revoked_index=index)
+        elif entry.kind == MEMBER_LEFT:
+            left = UUID(str(body["org"]))
+            Member.objects.filter(log_id=log.id, organisation_id=left).update(left_index=index)
+            SigningKey.objects.filter(
+                log_id=log.id, organisation_id=left, revoked_index=None
+            ).update(revoked_index=index)
 
 
 def _member(log: LogInfo, index: int, body: Mapping[str, Json]) -> None:

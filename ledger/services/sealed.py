@@ -4,6 +4,7 @@ The server rebuilds the entries from the document and compares; it never signs f
 """
 
 from collections.abc import Sequence
+from uuid import UUID
 
 from foundation.core.actor import Actor
 from ledger.core.ed25519 import SignatureError, check_signature
@@ -39,26 +40,45 @@ def sealed_check(
     unrevoked; the statement follows the key's last one; the signature verifies; and the
     entries rebuilt from the document are the signed ones, byte for byte.
     """
-    stated = parse_statement(sealed.statement)
-    if stated.organisation_id != actor.organisation or stated.log != log.origin:
-        raise KeyRefusedError("the statement is another organisation's, or for another log")
-    key = _key(stated)
-    _check_chain(stated)
-    try:
-        check_signature(
-            bytes(key.public_key), statement_message(sealed.statement), sealed.signature
-        )
-    except SignatureError as error:
-        raise SignatureRefusedError("the statement's signature does not verify") from error
-    entry_ids = [leaf_hash(entry) for entry in sealed.entries]
-    if stated.n != len(entry_ids) or stated.root != tree_root(entry_ids):
-        raise SignatureRefusedError("number or root of the entries is not what was signed")
-    _compare(stated, drafts, sealed)
-    return Signed(
+    signed = statement_check(
+        actor=actor,
+        log=log,
         statement=sealed.statement,
-        parsed=stated,
         signature=sealed.signature,
         entries=sealed.entries,
+        drafts=drafts,
+    )
+    _compare(signed.parsed, drafts, sealed)
+    return signed
+
+
+def statement_check(
+    *,
+    actor: Actor,
+    log: LogInfo,
+    statement: bytes,
+    signature: bytes,
+    entries: Sequence[bytes],
+    drafts: Sequence[EntryDraft],
+) -> Signed:
+    """Return the submission of these entries, once the client's statement about them holds."""
+    stated = parse_statement(statement)
+    if stated.organisation_id != actor.organisation or stated.log != log.origin:
+        raise KeyRefusedError("the statement is another organisation's, or for another log")
+    key = own_key(stated.key_id.hex(), actor.organisation)
+    _check_chain(stated)
+    try:
+        check_signature(bytes(key.public_key), statement_message(statement), signature)
+    except SignatureError as error:
+        raise SignatureRefusedError("the statement's signature does not verify") from error
+    entry_ids = [leaf_hash(entry) for entry in entries]
+    if stated.n != len(entry_ids) or stated.root != tree_root(entry_ids):
+        raise SignatureRefusedError("number or root of the entries is not what was signed")
+    return Signed(
+        statement=statement,
+        parsed=stated,
+        signature=signature,
+        entries=entries,
         entry_ids=entry_ids,
         drafts=drafts,
     )
@@ -73,13 +93,13 @@ def key_head(key_id: str) -> KeyChain:
     return KeyChain(first=last.first + last.count, prev=bytes(last.statement_hash))
 
 
-def _key(stated: Statement) -> SigningKey:
-    key_id = stated.key_id.hex()
+def own_key(key_id: str, organisation_id: UUID) -> SigningKey:
+    """Return a valid key that the organisation's own system or device holds.
+
+    Raise ``KeyRefusedError`` where there is none of this id.
+    """
     key = SigningKey.objects.filter(
-        key_id=key_id,
-        organisation_id=stated.organisation_id,
-        revoked_index=None,
-        holder__in=CHAINED,
+        key_id=key_id, organisation_id=organisation_id, revoked_index=None, holder__in=CHAINED
     ).first()
     if key is None or KeyRevocation.objects.filter(key_id=key_id).exists():
         raise KeyRefusedError("the key is not in the log for this organisation, or is revoked")
@@ -130,5 +150,12 @@ def _compare(stated: Statement, drafts: Sequence[EntryDraft], sealed: SealedSubm
 def _first_other(rebuilt: bytes, signed: bytes) -> str:
     """Return the name of the first member in which two entries differ."""
     ours, theirs = parse_entry(rebuilt), parse_entry(signed)
-    names = ("kind", "time", "id", "body", "commitments")  # the rest names the signer
+    names = (
+        "kind",
+        "time",
+        "id",
+        "body",
+        "commitments",
+        "endorsements",
+    )  # the rest names the signer
     return next(name for name in names if getattr(ours, name) != getattr(theirs, name))

@@ -5,7 +5,7 @@ cover, and the caller gets a signed promise. The sequencer gives them their plac
 """
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from uuid import UUID, uuid4
 
 from django.conf import settings
@@ -17,6 +17,7 @@ from foundation.core.values import Json
 from foundation.key_providers import key_provider
 from foundation.tenancy import acting_as, current_alias
 from ledger.core.entry import EntryDraft, EntryError, build_entry
+from ledger.core.governance import PREFIX
 from ledger.core.merkle import leaf_hash, tree_root
 from ledger.core.receipt import Promise, Receipt, receipt_message
 from ledger.core.sealed import SealedSubmission
@@ -35,6 +36,12 @@ from ledger.errors import (
 )
 from ledger.models import Entry, LogFreeze, Submission
 from ledger.selectors import LogInfo, current_log, receipt_key_name
+from ledger.services.governed import (
+    ORGANISATION_LOCK,
+    append_locks,
+    changes_keep,
+    governance_check,
+)
 from ledger.services.keys import HeldKey, Signer, key_for_signing
 from ledger.services.sealed import head_conflict, sealed_check
 from ledger.services.signed import Signed, promise_of
@@ -42,7 +49,6 @@ from ledger.services.signed import Signed, promise_of
 # Beyond this many waiting submissions the caller is asked to come back (ledger guide 7).
 OUTSTANDING_MAX = 4096
 KEY_NO_FORK = "submission_key_no_fork"
-_ORGANISATION_LOCK = 11  # classid of the advisory locks on an organisation's keys
 
 
 def submission_append(
@@ -61,21 +67,37 @@ def submission_append(
 
     Raise ``EntryRefusedError`` (which names every bad line), ``NoKeyError``, ``KeyRefusedError``,
     ``SignatureRefusedError``, ``SealedMismatchError``, ``KeyHeadConflictError``,
-    ``AlreadySubmittedError``, ``QueueFullError`` or ``FrozenError``.
+    ``AlreadySubmittedError``, ``QueueFullError`` or ``FrozenError``; ``EndorsementsNeededError``
+    where a policy is in force for a kind, ``GovernanceRefusedError`` where the log's own rules
+    refuse a change of governance.
     """
     if not entries:
         raise EntryRefusedError("a submission holds at least one entry")
     with acting_as(actor):
         log = current_log()
-        queue_check(log)
-        # Shared by submitters; a revocation takes it alone, so that whatever was accepted
-        # under the key is in the queue before the revocation is.
-        keys_lock(actor.organisation, alone=False)
+        kinds = {draft.kind for draft in entries}
+        # Shared by submitters; a revocation or a policy takes its lock alone, so that whatever
+        # was accepted before it is in the queue before it is.
+        append_locks(log, organisation_ids=[actor.organisation], kinds=kinds)
+        judged = queue_check(log, kinds)
         if sealed is None:
             signed = _sign(actor=actor, log=log, drafts=entries, now=now, signer=signer)
         else:
             signed = sealed_check(actor=actor, log=log, drafts=entries, sealed=sealed)
-        return submission_store(log=log, signed=signed, now=now)
+        return signed_append(actor=actor, log=log, signed=signed, now=now, judged=judged)
+
+
+def signed_append(
+    *, actor: Actor, log: LogInfo, signed: Signed, now: dt.datetime, judged: bool
+) -> Receipt:
+    """Store a signed submission under the locks of ``append_locks``; return the promise.
+
+    ``judged``: the log's rules have a say, because it changes governance or may need endorsements.
+    """
+    changes = governance_check(log, signed) if judged else []
+    receipt = submission_store(log=log, signed=signed, now=now)
+    changes_keep(actor.organisation, changes)
+    return receipt
 
 
 def keys_lock(organisation_id: UUID, *, alone: bool) -> None:
@@ -83,19 +105,27 @@ def keys_lock(organisation_id: UUID, *, alone: bool) -> None:
     function = "pg_advisory_xact_lock" if alone else "pg_advisory_xact_lock_shared"
     with connections[current_alias()].cursor() as cursor:
         cursor.execute(
-            f"SELECT {function}(%s, hashtext(%s))", [_ORGANISATION_LOCK, str(organisation_id)]
+            f"SELECT {function}(%s, hashtext(%s))", [ORGANISATION_LOCK, str(organisation_id)]
         )
 
 
-def queue_check(log: LogInfo) -> None:
-    """Raise ``QueueFullError`` or ``FrozenError`` where nothing may be taken now."""
+def queue_check(log: LogInfo, kinds: Collection[str]) -> bool:
+    """Return whether the log's rules have to judge entries of these kinds one by one.
+
+    Raise ``QueueFullError`` or ``FrozenError`` where nothing may be taken now.
+    """
     with connections[current_alias()].cursor() as cursor:
-        cursor.execute("SELECT system_fn.ledger_pending_count(%s, %s)", [log.id, OUTSTANDING_MAX])
-        waiting = cursor.fetchone()[0]
+        cursor.execute(
+            "SELECT system_fn.ledger_pending_count(%s, %s),"
+            " EXISTS (SELECT FROM ledger_policychange WHERE kind = ANY(%s))",
+            [log.id, OUTSTANDING_MAX, list(kinds)],
+        )
+        waiting, had_policy = cursor.fetchone()
     if waiting >= OUTSTANDING_MAX:
         raise QueueFullError("try again in a few seconds with the same Idempotency-Key")
     if LogFreeze.objects.filter(log_id=log.id).exists():
         raise FrozenError("the operator must look at this before anything is written")
+    return bool(had_policy) or any(kind.startswith(PREFIX) for kind in kinds)
 
 
 def _sign(
@@ -138,11 +168,26 @@ def signed_by(
             bad.append({"line": line, "detail": error.detail})
     if bad:
         raise EntryRefusedError(f"{len(bad)} of {len(drafts)} entries cannot be built", entries=bad)
+    return entries_signed(
+        log=log, organisation_id=organisation_id, entries=entries, drafts=drafts, now=now, key=key
+    )
+
+
+def entries_signed(
+    *,
+    log: LogInfo,
+    organisation_id: UUID,
+    entries: Sequence[bytes],
+    drafts: Sequence[EntryDraft],
+    now: dt.datetime,
+    key: HeldKey,
+) -> Signed:
+    """Return the submission of entries that are built, signed by ``key``."""
     entry_ids = [leaf_hash(entry) for entry in entries]
     parsed = Statement(
         log=log.origin,
         organisation_id=organisation_id,
-        key_id=key_id,
+        key_id=bytes.fromhex(key.key_id),
         id=uuid4(),
         n=len(entries),
         root=tree_root(entry_ids),

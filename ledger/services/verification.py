@@ -333,11 +333,16 @@ def _projection_faults(log: LogInfo, verifier: LogVerifier) -> Iterator[Fault]:
     """Yield where the tables of members and keys are not what governance replays to."""
     governance = verifier.governance
     members = {
-        member.organisation_id: (member.name, member.kind, member.admitted_index)
+        member.organisation_id: (
+            member.name,
+            member.kind,
+            member.admitted_index,
+            member.left_index,
+        )
         for member in governance.members.values()
     }
     stored = {
-        row.organisation_id: (row.name, row.kind, row.admitted_index)
+        row.organisation_id: (row.name, row.kind, row.admitted_index, row.left_index)
         for row in Member.objects.filter(log_id=log.id)
     }
     if members != stored:
