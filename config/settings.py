@@ -47,9 +47,20 @@ def _key_folder() -> Path:
     return folder
 
 
+SECRET_KEY_LENGTH_MIN, SECRET_KEY_SIGNS_MIN = 50, 5
+
+
 def _secret_key() -> str:
     key = env_secret("SECRET_KEY")
     if key:
+        # As `check --deploy` asks for: what is signed with less can be guessed.
+        if PRODUCTION and (
+            len(key) < SECRET_KEY_LENGTH_MIN or len(set(key)) < SECRET_KEY_SIGNS_MIN
+        ):
+            raise SettingError(
+                f"SECRET_KEY has at least {SECRET_KEY_LENGTH_MIN} random characters where"
+                " DATABASE_URL is set"
+            )
         return key
     if PRODUCTION:
         raise SettingError("SECRET_KEY (or SECRET_KEY_FILE) is needed where DATABASE_URL is set")
@@ -207,6 +218,7 @@ CONTENT_SECURITY_POLICY = {
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
+FORMAT_MODULE_PATH = ["config.formats"]
 USE_I18N = False
 USE_TZ = True
 

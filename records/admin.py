@@ -19,14 +19,17 @@ from django.utils import timezone
 
 from accounts.authentication import actor_of
 from accounts.core.scopes import Scope
+from accounts.selectors import organisation_list
 from foundation.core.actor import Actor, ActorKind, Role
 from foundation.core.problem import ProblemError, UnauthenticatedError
-from records.core.consent_values import ETREAT, PURPOSES
+from foundation.tenancy import acting_as
+from records.core.consent_values import ETREAT, PURPOSE_NAMES
 from records.core.fhir_names import RESOURCE_NAMES
 from records.core.search import parse_person
 from records.models import Record
 from records.services import asking_for, disclosure_feed, record_search
 from records.services.deciding import base_url
+from vault.services import damage_list
 
 if TYPE_CHECKING:  # generic for the type checker only
     _ModelAdmin = admin.ModelAdmin[Any]
@@ -49,7 +52,11 @@ class ReadForm(forms.Form):
     )
     purpose = forms.ChoiceField(
         label="Purpose of use",
-        choices=[(code, code) for code in sorted(PURPOSES - {ETREAT.code})],
+        choices=[
+            (code, f"{name} ({code})")
+            for code, name in sorted(PURPOSE_NAMES.items(), key=lambda each: each[1])
+            if code != ETREAT.code
+        ],
         initial="TREAT",
     )
 
@@ -97,6 +104,8 @@ class RecordAdmin(_ModelAdmin):
             "form": form,
             "officer": Role.PRIVACY_OFFICER in actor_of(request).roles,
         }
+        if context["officer"]:
+            context["damaged"] = damage_list(actor=actor_of(request))
         if request.method == "POST" and form.is_valid():
             asks = _feed if "feed" in request.POST else _records
             try:
@@ -148,4 +157,7 @@ def _feed(actor: Actor, asked: dict[str, str]) -> dict[str, Any]:
         seeds=seeds,
         now=timezone.now(),
     )
-    return {"lines": lines, "entry_id": receipt.entry_ids[0].hex()}
+    with acting_as(actor):
+        names = {each.id: each.name for each in organisation_list()}
+    shown = [{"line": line, "reader": names.get(line.reader_id, line.reader_id)} for line in lines]
+    return {"lines": shown, "entry_id": receipt.entry_ids[0].hex()}

@@ -76,6 +76,7 @@ NAMED_IN_SETTINGS = {
     "accounts.lockout",
     "accounts.middleware",
     "accounts.urls",
+    "config.formats.en.formats",
     "config.urls",
     "foundation.logs",
     "claims.holders",  # by the app's ready()

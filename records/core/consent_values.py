@@ -23,12 +23,29 @@ MEDIA_TYPES = "urn:ietf:bcp:13"
 ACTIONS = frozenset({"access", "collect", "correct", "disclose", "use"})
 
 TREAT, ETREAT, BTG = (Coding(system=ACT_REASON, code=code) for code in ("TREAT", "ETREAT", "BTG"))
-# Purposes of use that a reading may declare (v3-ActReason, PurposeOfUse).
-_PURPOSES = (
-    "TREAT ETREAT BTG CAREMGT COC HPAYMT HOPERAT HRESCH CLINTRCH PUBHLTH PATRQT FAMRQT HLEGAL"
-    " HACCRED HCOMPL HQUALIMP HSYSADMIN HMARKT HDIRECT"
-)
-PURPOSES = frozenset(_PURPOSES.split())
+# Purposes of use that a reading may declare, as v3-ActReason (PurposeOfUse) displays them.
+PURPOSE_NAMES = {
+    "TREAT": "treatment",
+    "ETREAT": "emergency treatment",
+    "BTG": "break the glass",
+    "CAREMGT": "care management",
+    "COC": "coordination of care",
+    "HPAYMT": "healthcare payment",
+    "HOPERAT": "healthcare operations",
+    "HRESCH": "healthcare research",
+    "CLINTRCH": "clinical trial research",
+    "PUBHLTH": "public health",
+    "PATRQT": "patient requested",
+    "FAMRQT": "family requested",
+    "HLEGAL": "legal",
+    "HACCRED": "health accreditation",
+    "HCOMPL": "health compliance",
+    "HQUALIMP": "health quality improvement",
+    "HSYSADMIN": "health system administration",
+    "HMARKT": "healthcare marketing",
+    "HDIRECT": "directory",
+}
+PURPOSES = frozenset(PURPOSE_NAMES)
 # What a purpose is a kind of (v3-ActReason): a denied purpose denies its kinds as well.
 KIND_OF = {
     BTG: frozenset({ETREAT, TREAT}),

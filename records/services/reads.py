@@ -46,7 +46,8 @@ class ShownRecord:
 class Shown:
     """What may be shown, how many there are in all, and the receipt of the entry that says so.
 
-    ``decision`` is why, for the holder's own people alone: reasons tell of consents.
+    ``decision`` is why, for the holder's own people alone: reasons tell of consents. There is
+    none about nobody known.
     """
 
     records: tuple[ShownRecord, ...]
@@ -172,7 +173,7 @@ def _answer(
             records=tuple(_shown(each) for each in shown[page]),
             total=len(shown),
             receipt=receipt,
-            decision=ruling.receipt if asking.is_inside else None,
+            decision=ruling.receipt if asking.is_inside and subject_id is not None else None,
         )
 
 

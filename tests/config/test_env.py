@@ -96,7 +96,8 @@ def test_whoever_keeps_a_secret_first_wins(tmp_path: Path) -> None:
         ({"THERIAC_KEY_PROVIDER": "file:/home/theriac/keys"}, "THERIAC_KEY_PROVIDER"),
         ({"THERIAC_KEY_PROVIDER": "paper"}, "THERIAC_KEY_PROVIDER"),
         ({"THERIAC_KEY_PROVIDER": "file:/keys"}, "SECRET_KEY"),
-        ({"THERIAC_KEY_PROVIDER": "file:/keys", "SECRET_KEY": "s"}, ""),
+        ({"THERIAC_KEY_PROVIDER": "file:/keys", "SECRET_KEY": "s" * 60}, "SECRET_KEY"),
+        ({"THERIAC_KEY_PROVIDER": "file:/keys", "SECRET_KEY": "0123456789" * 5}, ""),
     ],
 )
 def test_production_refuses_development_keys(environment: dict[str, str], said: str) -> None:

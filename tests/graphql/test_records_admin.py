@@ -1,5 +1,6 @@
 """Records in the administration: a page over the services, for those who may, entered each time."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -7,14 +8,23 @@ from django.http import HttpResponse
 from django.test import Client
 
 from accounts.core.scopes import Scope
+from accounts.selectors import organisation_get
 from foundation.core.actor import Role
+from foundation.tenancy import acting_as
+from records.models import Record
 from tests.accounts.conftest import PASSWORD, World
+from tests.conftest import NOW
+from tests.database import Databases
 from tests.graphql.conftest import Asker, person
 from tests.graphql.test_console import violations
 from tests.graphql.test_records import written
 from tests.records.conftest import House
 from tests.records.house import CANARY, Caller, bundle, consent, observation, patient
+from tests.records.test_evidence_service import SPOIL
+from tests.vault.conftest import tamper
 from tests.web.browser import in_browser, page_of
+from vault.errors import UnreadableItemError
+from vault.services import damage_note
 
 PATH = "/admin/records/record/"
 
@@ -66,10 +76,38 @@ def test_a_privacy_officer_sees_who_was_shown_records(hospital: House) -> None:
     officer = staff(hospital, Role.PRIVACY_OFFICER)
     before = written(hospital)
     text = ask(officer, feed="1").content.decode()
-    assert str(hospital.actor.organisation_id) in text
+    with acting_as(hospital.actor):
+        name = organisation_get(hospital.actor.organisation).name
+    assert f"<td>{name}</td>" in text
+    assert str(hospital.actor.organisation_id) not in text
+    assert re.search(r"<td>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC</td>", text)
     assert "<td>3</td>" in text
     assert written(hospital) == (before[0] + 1, before[1] + 1)
     assert 'name="feed"' not in staff(hospital, Role.CLINICIAN).client.get(PATH).content.decode()
+
+
+def test_nobody_known_is_neither_permitted_nor_refused(hospital: House) -> None:
+    text = ask(staff(hospital, Role.CLINICIAN), patient="p9").content.decode()
+    assert "Nobody known" in text
+    assert "ermitted" not in text
+    assert '<option value="HPAYMT">healthcare payment (HPAYMT)</option>' in text
+
+
+def test_a_privacy_officer_sees_what_of_the_vault_does_not_open(
+    hospital: House, databases: Databases
+) -> None:
+    with acting_as(hospital.actor):
+        item_id = Record.objects.filter(resource_type="Observation")[0].item_id
+    tamper(databases, SPOIL.format(item_id))
+    error = UnreadableItemError("x")
+    error.item_id = item_id
+    damage_note(actor=hospital.actor, error=error, now=NOW)
+    assert str(item_id) in staff(hospital, Role.PRIVACY_OFFICER).client.get(PATH).content.decode()
+    clinician = staff(hospital, Role.CLINICIAN)
+    assert str(item_id) not in clinician.client.get(PATH).content.decode()
+    tamper(databases, SPOIL.format(item_id))  # restored
+    officer = staff(hospital, Role.PRIVACY_OFFICER)
+    assert str(item_id) not in officer.client.get(PATH).content.decode()
 
 
 @pytest.mark.parametrize("role", [Role.ADMIN, Role.PHARMACIST, Role.AUDITOR])

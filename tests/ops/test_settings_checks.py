@@ -15,7 +15,7 @@ PRODUCTION = {
     "DATABASE_OWNER_URL": "postgresql://owner:hidden@db.example/theriac",
     "DATABASE_SYSTEM_URL": "postgresql://system:hidden@db.example/theriac",
     "THERIAC_KEY_PROVIDER": "file:/etc/theriac/keys",
-    "SECRET_KEY": "hidden",
+    "SECRET_KEY": "hidden-" + "0123456789" * 5,
     "ALLOWED_HOSTS": "theriac.example",
     "BEHIND_TLS_PROXY": "1",
 }
@@ -39,6 +39,8 @@ def test_production_with_everything_set_is_well(tmp_path: Path) -> None:
     ("changes", "said"),
     [
         ({"SECRET_KEY": ""}, "SECRET_KEY (or SECRET_KEY_FILE) is needed"),
+        ({"SECRET_KEY": "hidden" * 8}, "SECRET_KEY has at least 50 random characters"),
+        ({"SECRET_KEY": "hide" * 20}, "SECRET_KEY has at least 50 random characters"),
         ({"THERIAC_KEY_PROVIDER": ""}, "development keys are refused"),
         ({"THERIAC_KEY_PROVIDER": "vault:x"}, "must be file or file:/absolute/folder"),
         ({"DATABASE_SYSTEM_URL": "mysql://hidden"}, "DATABASE_SYSTEM_URL must begin with"),

@@ -8,7 +8,9 @@ import pytest
 
 from accounts.services import operator_project
 from foundation.core.actor import Role
+from foundation.tenancy import acting_as
 from ledger.core.entry import EntryDraft
+from ledger.models import SigningKey
 from ledger.services import submission_append
 from tests.accounts.conftest import PASSWORD, World
 from tests.conftest import NOW, Channel
@@ -45,6 +47,8 @@ def test_staff_find_their_way_from_the_log_in_to_an_entrys_proof(
     channel.sequence()
     entry_id = receipt.entry_ids[0].hex()
     person = world.person(organisation, Role.ADMIN, is_staff=True)
+    with acting_as(organisation):
+        key = SigningKey.objects.filter(organisation_id=organisation.organisation)[0].pk
     said: list[str] = []
     asked: list[str] = []
     found: dict[str, list[str]] = {}
@@ -68,6 +72,7 @@ def test_staff_find_their_way_from_the_log_in_to_an_entrys_proof(
             ("entries", "ledger/entry/"),
             ("entry", f"ledger/entry/{entry_id}/change/"),
             ("keys", "ledger/signingkey/"),
+            ("key", f"ledger/signingkey/{key}/change/"),
             ("heads", "ledger/checkpoint/"),
             ("new-key", "accounts/apikey/add/"),
             ("people", "accounts/user/"),

@@ -39,6 +39,10 @@ def test_two_scans_with_the_keyboard_alone(
             assert page.evaluate("document.activeElement.id") == "scan"
             if number == 0:
                 in_thread(lambda: person.pharmacy.record(dispense(epc, 30)))
+        page.get_by_role("button", name="Log out").click()
+        page.wait_for_url(f"{live_pages}/")
+        page.goto(f"{live_pages}/scan/")
+        page.wait_for_selector("[name=username]:focus")
 
 
 def test_scans_faster_than_answers_are_all_answered_in_turn(

@@ -1,5 +1,6 @@
 """The scan page: log in, scan, read a verdict in words."""
 
+import re
 from pathlib import Path
 from uuid import uuid4
 
@@ -8,6 +9,7 @@ from django.test import Client
 from pytest_django.fixtures import Settings
 
 from accounts.models import User
+from accounts.selectors import organisation_get
 from accounts.services import membership_grant, user_create
 from foundation.core.actor import AUTHENTICATION, SYSTEM, Role
 from foundation.tenancy import acting_as
@@ -50,6 +52,19 @@ def browser(maker: Member) -> Client:
 def test_who_is_not_logged_in_goes_to_log_in() -> None:
     answer = Client().get("/scan/")
     assert (answer.status_code, answer["Location"]) == (302, "/admin/login/?next=/scan/")
+
+
+def test_the_page_says_who_scans_for_whom_and_lets_them_out(maker: Member, browser: Client) -> None:
+    text = browser.get("/scan/").content.decode()
+    with acting_as(maker.actor):
+        name = organisation_get(maker.actor.organisation).name
+    assert re.search(rf"<span>\w+@example\.org, {name}</span>", text)
+    assert browser.get("/log-out/").status_code == 405  # no link of another site logs out
+    assert browser.get("/scan/").status_code == 200
+    out = browser.post("/log-out/")
+    assert (out.status_code, out["Location"]) == (302, "/")
+    assert browser.get("/scan/").status_code == 302
+    assert "example.org" not in browser.get("/").content.decode()
 
 
 def test_a_scan_is_answered_in_words(maker: Member, browser: Client) -> None:

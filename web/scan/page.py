@@ -7,8 +7,10 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from accounts.core.scopes import Scope, check_scope
+from accounts.selectors import organisation_get
 from foundation.core.actor import Actor
 from foundation.core.problem import ProblemError
+from foundation.tenancy import acting_as
 from provenance.core.verdict import Answer, Question
 from provenance.selectors import verdict_for
 
@@ -32,7 +34,11 @@ def scan_page(request: HttpRequest) -> HttpResponse:
     if actor is None or actor.organisation_id is None:
         return redirect_to_login(request.get_full_path())
     chosen = request.POST.get("question", Question.DISPENSE.value)
-    context: dict[str, object] = {"questions": _QUESTIONS.items(), "chosen": chosen}
+    context: dict[str, object] = {
+        "questions": _QUESTIONS.items(),
+        "chosen": chosen,
+        "who": _who(request, actor),
+    }
     if request.method == "POST":
         scan = request.POST.get("scan", "").strip()[:SCAN_LENGTH_MAX]
         context["shown"] = _shown(scan)
@@ -41,6 +47,13 @@ def scan_page(request: HttpRequest) -> HttpResponse:
         except ProblemError as problem:
             context["problem"] = problem
     return render(request, "scan/page.html", context)
+
+
+def _who(request: HttpRequest, actor: Actor) -> dict[str, str]:
+    """Return who scans, and for whom: more than one person stands at a desk."""
+    with acting_as(actor):
+        name = organisation_get(actor.organisation).name
+    return {"email": request.user.get_username(), "organisation": name}
 
 
 def _answered(actor: Actor, scan: str, chosen: str) -> dict[str, object]:

@@ -1,0 +1,1 @@
+"""How pages write things, by language; Django looks for it by name."""
