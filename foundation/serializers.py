@@ -51,9 +51,16 @@ def faults_of(errors: Any, path: str = "") -> Iterator[tuple[str, str]]:
         for place, found in enumerate(errors):
             yield from faults_of(found, f"{path}[{place}]")
     elif isinstance(errors, list):
-        yield from ((path, str(errors[0])) for _ in errors[:1])
+        yield from ((path, _words(error)) for error in errors[:1])
     else:
-        yield path, str(errors)
+        yield path, _words(errors)
+
+
+def _words(error: Any) -> str:
+    """Return what is wrong, without what was sent: it may be about a patient."""
+    if getattr(error, "code", "") == "invalid_choice":
+        return "is none of the values that the API's documentation lists"
+    return str(error)
 
 
 def _below(path: str, name: str | int) -> str:
