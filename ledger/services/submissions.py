@@ -49,6 +49,7 @@ from ledger.services.signed import Signed, promise_of
 # Beyond this many waiting submissions the caller is asked to come back (ledger guide 7).
 OUTSTANDING_MAX = 4096
 KEY_NO_FORK = "submission_key_no_fork"
+USED_BEFORE = ("submission_once", "entry_uuid_once", "ledger_entry_pkey")
 
 
 def submission_append(
@@ -227,6 +228,8 @@ def submission_store(*, log: LogInfo, signed: Signed, now: dt.datetime) -> Recei
         if violated(error) == KEY_NO_FORK:
             # Two of the key's submissions at once: the other one is the head now.
             raise head_conflict(stated) from error
+        if violated(error) not in USED_BEFORE:
+            raise
         raise AlreadySubmittedError(
             "the submission's id, or one of its entries', was used before: nothing was stored"
         ) from error

@@ -22,6 +22,7 @@ from ledger.models import Entry, Pending, Submission
 from ledger.services import receipt_again, submission_append
 from ledger.services import submissions as submissions_module
 from tests.conftest import NOW, Channel
+from tests.database import Databases
 
 
 def draft(number: int = 1) -> EntryDraft:
@@ -179,3 +180,15 @@ def test_the_app_cannot_write_in_anothers_name(channel: Channel) -> None:
 
     with pytest.raises((DatabaseError, IntegrityError), match="row-level security"):
         forge()
+
+
+def test_a_table_that_refuses_for_another_reason_is_not_taken_for_a_repetition(
+    fresh_db: Channel, databases: Databases
+) -> None:
+    with databases.superuser() as superuser:
+        superuser.execute(
+            "ALTER TABLE ledger_entry ADD CONSTRAINT odd CHECK (kind <> 'test.odd.done.v1')"
+        )
+    odd = EntryDraft(kind="test.odd.done.v1", id=uuid4(), body={})
+    with pytest.raises(IntegrityError, match="odd"):
+        submission_append(actor=fresh_db.operator, entries=[odd], now=NOW)
