@@ -14,8 +14,8 @@ from ops.demo.cast import Story
 from ops.demo.custody import CAPTURE, ended_job
 from ops.demo.papers import FHIR, LD_JSON, X12
 from ops.demo.party import Answer, Party
+from ops.demo.words import REASON_LENGTH_MAX, broken_json, refused_by_999
 
-REASON_LENGTH_MAX = 160
 _RESOURCE_TYPE = re.compile(rb'"resourceType"\s*:\s*"([A-Za-z]{1,64})"')
 _FAILED = 400
 _ACCEPTED = 202
@@ -50,6 +50,9 @@ def play_input(story: Story, folder: Path, files: Sequence[Path]) -> None:
 def _bring(story: Story, path: Path, name: str) -> Outcome:
     data = path.read_bytes()
     kind, party, address, media_type = _route(story, data)
+    broken = broken_json(data) if data.lstrip()[:1] in {b"{", b"["} else ""
+    if broken:
+        return Outcome(path=name, kind=kind, reason=broken)
     if party is None:
         return Outcome(path=name, kind=kind, reason="no format that is read here")
     answer = party.send("POST", address, data, media_type=media_type)
@@ -68,7 +71,7 @@ def _route(story: Story, data: bytes) -> tuple[str, Party | None, str, str]:
     if start.startswith(b"<"):
         kind = "EPCIS XML" if b"epcis" in data[:4096].lower() else "XML"
         return kind, story.parties["manufacturer"], CAPTURE, "application/xml"
-    if start.startswith(b"{"):
+    if start.startswith((b"{", b"[")):
         return _route_json(story, data)
     return "unknown", None, "", ""
 
@@ -92,7 +95,7 @@ def _reason(story: Story, party: Party, answer: Answer) -> str:
     if answer.status == _ACCEPTED:
         return _job_reason(story, party, answer.headers["location"])
     if answer.headers.get("content-type", "").startswith(X12):
-        return _x12_reason(answer.body.decode("utf-8", "replace"))
+        return refused_by_999(answer.body.decode("utf-8", "replace"))
     if answer.status < _FAILED:
         return ""
     value = answer.json()
@@ -109,13 +112,3 @@ def _job_reason(story: Story, party: Party, address: str) -> str:
         return ""
     first = job["errors"][0]
     return str(first.get("detail") or first["title"])[:REASON_LENGTH_MAX]
-
-
-def _x12_reason(acknowledgement: str) -> str:
-    """Return the faults that a 999 names; nothing where it accepts all, perhaps noting errors."""
-    segments = acknowledgement.split("~")
-    verdicts = [segment for segment in segments if segment.startswith("AK9*")]
-    if verdicts and all(segment.startswith(("AK9*A", "AK9*E")) for segment in verdicts):
-        return ""
-    faults = [segment for segment in segments if segment[:3] in {"IK3", "IK4", "IK5", "AK9"}]
-    return "999: " + " ".join(faults)[: REASON_LENGTH_MAX - 5]
