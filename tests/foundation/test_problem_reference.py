@@ -37,7 +37,7 @@ def in_the_code() -> dict[str, int]:
         for path in sorted((ROOT / app).rglob("*.py")):
             if "slug = " in path.read_text():
                 importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
-    named = [ProblemError, *subclasses(ProblemError)]
+    named: list[type[ProblemError]] = [ProblemError, *subclasses(ProblemError)]
     own = [each for each in named if each.__module__.split(".")[0] in APPS]
     return {each.slug: each.status for each in own if "slug" in vars(each)}
 
