@@ -297,5 +297,16 @@ def test_the_documentation_describes_every_address() -> None:
         ("/api/v1/keys/mine", "post", "key_add_mine"),
         ("/api/v1/keys/{key_id}/revoke", "post", "key_revoke"),
         ("/api/v1/keys/{key_id}/head", "get", "key_head"),
+        ("/api/v1/keys/{key_id}/rotate", "post", "key_rotate"),
+        ("/api/v1/organisations/{organisation_id}/leave", "post", "organisation_leave"),
+        ("/api/v1/policies", "get", "policy_list"),
+        ("/api/v1/policies", "post", "policy_set"),
+        ("/api/v1/proposals", "get", "proposal_list"),
+        ("/api/v1/proposals", "post", "proposal_make"),
+        ("/api/v1/proposals/{proposal_id}", "get", "proposal_get"),
+        ("/api/v1/proposals/{proposal_id}/entry", "get", "proposal_entry"),
+        ("/api/v1/proposals/{proposal_id}/endorse", "post", "proposal_endorse"),
+        ("/api/v1/proposals/{proposal_id}/submit", "post", "proposal_submit"),
+        ("/api/v1/proposals/{proposal_id}/withdraw", "post", "proposal_withdraw"),
     }
     assert set(schema["components"]["securitySchemes"]) == {"api_key", "session"}
