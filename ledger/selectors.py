@@ -13,15 +13,12 @@ from django.db.models import Q
 from foundation.core.actor import ActorKind
 from foundation.core.problem import NotFoundError
 from foundation.tenancy import current_actor, current_alias
-from ledger.core.merkle import tree_root
+from ledger.core.merkle import HASH_SIZE_BYTES, tree_root
 from ledger.core.proof import prove_consistency, prove_inclusion
 from ledger.core.statement import build_header
+from ledger.core.tiles import TILE_HEIGHT, TILE_WIDTH
 from ledger.errors import NoLogError, NotSequencedError, UnknownEntryError
 from ledger.models import Checkpoint, Entry, Leaf, Log, Member, SigningKey, Tile
-
-TILE_WIDTH = 256
-TILE_HEIGHT = 8
-HASH_SIZE_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,10 +22,10 @@ from ledger.core.checkpoint import format_checkpoint
 from ledger.core.merkle import CHAIN_START, CompactRange, covering_subtrees, leaf_hash, tree_root
 from ledger.core.note import format_note, format_signature_line, parse_vkey
 from ledger.core.statement import join_header, statement_hash
+from ledger.core.tiles import TILE_WIDTH
 from ledger.errors import FrozenError
 from ledger.models import LogFreeze
 from ledger.selectors import (
-    TILE_WIDTH,
     Head,
     LogInfo,
     NodeReader,

@@ -34,7 +34,7 @@ from ledger.errors import (
     QueueFullError,
     UnknownEntryError,
 )
-from ledger.models import Entry, LogFreeze, Submission
+from ledger.models import Entry, Submission
 from ledger.selectors import LogInfo, current_log, receipt_key_name
 from ledger.services.governed import (
     ORGANISATION_LOCK,
@@ -118,13 +118,14 @@ def queue_check(log: LogInfo, kinds: Collection[str]) -> bool:
     with connections[current_alias()].cursor() as cursor:
         cursor.execute(
             "SELECT system_fn.ledger_pending_count(%s, %s),"
+            " EXISTS (SELECT FROM ledger_logfreeze WHERE log_id = %s),"
             " EXISTS (SELECT FROM ledger_policychange WHERE kind = ANY(%s))",
-            [log.id, OUTSTANDING_MAX, list(kinds)],
+            [log.id, OUTSTANDING_MAX, log.id, list(kinds)],
         )
-        waiting, had_policy = cursor.fetchone()
+        waiting, frozen, had_policy = cursor.fetchone()
     if waiting >= OUTSTANDING_MAX:
         raise QueueFullError("try again in a few seconds with the same Idempotency-Key")
-    if LogFreeze.objects.filter(log_id=log.id).exists():
+    if frozen:
         raise FrozenError("the operator must look at this before anything is written")
     return bool(had_policy) or any(kind.startswith(PREFIX) for kind in kinds)
 

@@ -14,13 +14,14 @@ from foundation.core.actor import SYSTEM
 from foundation.tenancy import SYSTEM_ALIAS, acting_as
 from ledger.core.checkpoint import CheckpointError, parse_checkpoint
 from ledger.core.entry import EntryError, parse_entry
-from ledger.core.merkle import leaf_hash, tree_root
+from ledger.core.merkle import HASH_SIZE_BYTES, leaf_hash, tree_root
 from ledger.core.note import NoteError, check_note, parse_note, parse_vkey
 from ledger.core.receipt import Receipt, ReceiptError, receipt_message
 from ledger.core.statement import StatementError, build_header, parse_statement, statement_hash
+from ledger.core.tiles import TILE_WIDTH
 from ledger.core.verify import Fault, LogVerifier, SignatureTask, StoredCheckpoint, StoredLeaf
 from ledger.models import Checkpoint, Member, SigningKey, Tile
-from ledger.selectors import HASH_SIZE_BYTES, TILE_WIDTH, LogInfo, current_log
+from ledger.selectors import LogInfo, current_log
 from ledger.services.signatures import NOT_SIGNED, SignatureChecker
 from ledger.services.signed import promise_of
 from ledger.services.verdict import FAULTS_MAX, Progress, Verdict, at_most, silent, told
