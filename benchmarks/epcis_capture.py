@@ -8,19 +8,13 @@ hashed, committed to, signed, stored, folded), all checks on. In one process: wh
 the path, not how many of them fit beside each other.
 """
 
-import datetime as dt
 import json
-import os
-import platform
-import subprocess
 import sys
-import tempfile
 import time
 from http import HTTPStatus
-from pathlib import Path
 from uuid import UUID, uuid4
 
-from ops.environment import ROOT, database_environment, without_database
+from benchmarks.harness import Measured, now, own_database, report
 
 EVENTS = 10_000
 GLN, GTIN = "0300011111116", "00300010123455"
@@ -30,37 +24,14 @@ CONTEXT = "https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld"
 def main() -> None:
     """Measure, print, and write the result."""
     events = int(sys.argv[1]) if sys.argv[1:] else EVENTS
-    load = os.getloadavg()[0]
-    with tempfile.TemporaryDirectory() as folder:
-        home = Path(folder)
-        home.chmod(0o755)
-        with database_environment(without_database(os.environ), home) as environment:
-            os.environ.update(environment, DJANGO_SETTINGS_MODULE="config.settings")
-            migrate = [sys.executable, str(ROOT / "manage.py"), "migrate", "--verbosity", "0"]
-            subprocess.run(migrate, check=True)  # noqa: S603 - our own program
-            seconds = _measure(events)
-    result = {
-        "benchmark": "epcis_capture",
-        "machine": f"{os.cpu_count()} cores, {platform.machine()}, Python {sys.version.split()[0]}",
-        "load_before": round(load, 1),
-        "events": events,
-        "seconds": {name: round(value, 2) for name, value in seconds.items()},
-        "events_per_s": round(events / (seconds["request"] + seconds["relay"])),
-    }
-    for name, value in seconds.items():
-        print(f"{name:<28}{value:>12,.2f} s")
-    print(f"{'together':<28}{result['events_per_s']:>12,} events/s")
-    path = ROOT / "benchmarks" / "results" / "epcis_capture.json"
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps(result, indent=2) + "\n")
+    with own_database():
+        measured = _measure(events)
+    report("epcis_capture", measured, events=events)
 
 
-def _measure(events: int) -> dict[str, float]:
+def _measure(events: int) -> list[Measured]:
     """Return the seconds of the request and of the relay, and the processor's of this process."""
-    import django  # noqa: PLC0415 - settings read the environment that was made just now
-
-    django.setup()
-    from django.test import Client  # noqa: PLC0415 - as above
+    from django.test import Client  # noqa: PLC0415 - Django is set up
 
     from accounts.core.scopes import Scope  # noqa: PLC0415
     from accounts.services import (  # noqa: PLC0415
@@ -73,7 +44,7 @@ def _measure(events: int) -> dict[str, float]:
     from ledger.services import Sequencer, channel_create  # noqa: PLC0415
 
     operator_id, maker_id = uuid4(), uuid4()
-    log = channel_create(operator_id=operator_id, operator_name="Bench", now=_now())
+    log = channel_create(operator_id=operator_id, operator_name="Bench", now=now())
 
     def organisation(id_: UUID, *roles: Role) -> Actor:
         return Actor(kind=ActorKind.ORGANISATION, organisation_id=id_, roles=frozenset(roles))
@@ -87,11 +58,11 @@ def _measure(events: int) -> dict[str, float]:
         name="Maker",
         kind="manufacturer",
         gln=GLN,
-        now=_now(),
+        now=now(),
     )
-    sequencer.flush(now=_now())
+    sequencer.flush(now=now())
     maker = organisation(maker_id, Role.ADMIN)
-    _, key = api_key_create(actor=maker, name="bench", scopes=sorted(Scope), now=_now())
+    _, key = api_key_create(actor=maker, name="bench", scopes=sorted(Scope), now=now())
     client = Client(headers={"Authorization": f"Bearer {key}"})
     raw = _document(events)
 
@@ -100,19 +71,20 @@ def _measure(events: int) -> dict[str, float]:
     received = time.perf_counter()
     if answer.status_code != HTTPStatus.ACCEPTED:
         raise SystemExit(f"refused: {answer.content[:300]!r}")
-    claimed = outbox_claim(now=_now())
-    done = [outbox_run(message_id, now=_now()) for message_id in claimed]
+    claimed = outbox_claim(now=now())
+    done = [outbox_run(message_id, now=now()) for message_id in claimed]
     worked = time.perf_counter()
-    seconds = {
-        "request": received - started,
-        "relay": worked - received,
-        "this process's processor": time.process_time() - processor,
-    }
+    used = time.process_time() - processor
     job = client.get(answer.headers["Location"]).json()
     if done != [True] or not job["success"] or len(job["theriac:eventIDs"]) != events:
         raise SystemExit("the job did not record every event")
-    sequencer.flush(now=_now())
-    return seconds
+    sequencer.flush(now=now())
+    return [
+        Measured("request", received - started, "s"),
+        Measured("relay", worked - received, "s"),
+        Measured("this process's processor", used, "s"),
+        Measured("together", events / (worked - started), "events/s"),
+    ]
 
 
 def _document(events: int) -> bytes:
@@ -139,10 +111,6 @@ def _document(events: int) -> bytes:
         "epcisBody": {"eventList": made},
     }
     return json.dumps(whole).encode()
-
-
-def _now() -> dt.datetime:
-    return dt.datetime.now(dt.UTC)
 
 
 if __name__ == "__main__":

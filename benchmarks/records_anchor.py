@@ -7,14 +7,13 @@ profile `safe`: read, checked, encrypted, committed to, signed, stored with thei
 consent decision by itself, with three consents, one record looked at.
 """
 
-import datetime as dt
 import json
 import time
 from collections.abc import Callable
 from secrets import token_bytes
 from uuid import uuid4
 
-from benchmarks.harness import Measured, own_database, report
+from benchmarks.harness import Measured, now, own_database, report
 
 BUNDLES, BUNDLE_SIZE = 6, 500
 DECISIONS = 5000
@@ -40,15 +39,15 @@ def _anchor() -> float:
     from records.services import LIMITS, records_submit  # noqa: PLC0415
 
     operator_id = uuid4()
-    log = channel_create(operator_id=operator_id, operator_name="Bench", now=_now())
+    log = channel_create(operator_id=operator_id, operator_name="Bench", now=now())
     actor = organisation_actor(operator_id)
     sequencer = Sequencer(log)
     bundles = [_bundle(number) for number in range(BUNDLES + 1)]
 
     def submit(data: bytes) -> None:
         incoming = read_bundle(parse_json(data, LIMITS), data, base=BASE)
-        records_submit(actor=actor, incoming=incoming, seeds=lambda: token_bytes(32), now=_now())
-        sequencer.flush(now=_now())
+        records_submit(actor=actor, incoming=incoming, seeds=lambda: token_bytes(32), now=now())
+        sequencer.flush(now=now())
 
     submit(bundles[0])  # the first one makes keyring and patient
 
@@ -73,7 +72,7 @@ def _decide() -> float:
         patients=frozenset({f"{BASE}Patient/p"}),
         organisation=f"{BASE}Organization/1",
         purposes=frozenset({Coding(system=ACT_REASON, code="TREAT")}),
-        time=_now(),
+        time=now(),
     )
 
     def run() -> None:
@@ -127,10 +126,6 @@ def _consent(number: int) -> dict[str, object]:
             "purpose": [{"system": f"{terminology}v3-ActReason", "code": "HRESCH"}],
         },
     }
-
-
-def _now() -> dt.datetime:
-    return dt.datetime.now(dt.UTC)
 
 
 if __name__ == "__main__":
