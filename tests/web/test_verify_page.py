@@ -170,6 +170,18 @@ def test_a_file_that_is_no_proof_is_told_what_is(
         # What was meant to be a proof and is spoiled still fails, and a proof beside it is checked.
         page.locator("#files").set_input_files(bundle)
         page.wait_for_selector("#result[data-verdict=sound]")
+        # The verdict is the proof's alone: what had no part in it is named, not covered.
+        said = page.locator(".verdict").inner_text()
+        assert said.startswith("! The proof holds; a file was not checked")
+        assert f"Not checked: {other.name}." in said
+        assert "Everything holds" not in page.locator("#result").inner_text()
+        assert obstacles(page) == []
+        entry = tmp_path / "another.json"
+        entry.write_text('{"body": {}, "kind": "test.thing.done.v1"}')
+        page.locator("#over").click()
+        page.locator("#files").set_input_files([bundle, entry])
+        page.wait_for_selector("#result[data-verdict=sound]")
+        assert f"Not checked: {entry.name}." in page.locator(".verdict").inner_text()
         page.locator("#over").click()
         bundle.write_bytes(bundle.read_bytes()[:-40])
         page.locator("#files").set_input_files(bundle)

@@ -1133,19 +1133,35 @@ const TheriacVerify = (() => {
     });
   }
 
+  // What is looked at beside each kind of proof; the first of these that is there decides.
+  const LOOKED_AT = {
+    bundle: ["bundle", "tlog-proof", "receipt", "checkpoint"],
+    "tlog-proof": ["tlog-proof", "leaf"],
+    checkpoint: ["checkpoint"],
+  };
+
   /* The answer for files (arrays of bytes) under a key (or null for the file's own), which came
    * from the file named `keyFile`, or was given by hand where that is "":
    * verdict "sound", "bad" or "incomplete"; the steps; what stays open; the first thing that does
-   * not hold (`what`) and its place in the log (`index`).
+   * not hold (`what`) and its place in the log (`index`); and the places in `files` of those that
+   * the verdict says nothing about (`unused`).
    */
   function verify(files, vkey, keyFile = "") {
-    const key = { given: vkey, keyFile };
     const brought = {};
-    for (const data of files) {
+    const at = {};
+    files.forEach((data, index) => {
       let kind = kindOf(data);
       if (kind === "unknown") kind = files.length > 1 ? "leaf" : "bundle";
       brought[kind] = data;
-    }
+      at[kind] = index;
+    });
+    const proof = Object.keys(LOOKED_AT).find((kind) => kind in brought);
+    const looked = (LOOKED_AT[proof] || Object.keys(at)).map((kind) => at[kind]);
+    const unused = [...files.keys()].filter((index) => !looked.includes(index));
+    return { ...answerTo(brought, { given: vkey, keyFile }), unused };
+  }
+
+  function answerTo(brought, key) {
     if (brought["tlog-proof"] && brought.bundle) {
       try {
         brought.leaf = unbase64(parseCanonical(brought.bundle).entry.entry);
@@ -1191,6 +1207,7 @@ const TheriacVerify = (() => {
   };
   const VERDICTS = {
     sound: ["✓", "Everything holds"],
+    partial: ["!", "The proof holds; a file was not checked"],
     bad: ["✕", "It does not hold"],
     incomplete: ["?", "Not enough to decide"],
     conflict: ["≠", "Two different keys"],
@@ -1250,12 +1267,12 @@ const TheriacVerify = (() => {
     return [element("h2", { text: "The entry" }), facts, body];
   }
 
-  function verdictBox(verdict, conflict) {
-    const [symbol, words] = VERDICTS[verdict];
+  function verdictBox(verdict, conflict, look = verdict) {
+    const [symbol, words] = VERDICTS[look];
     const shown = element("span", { text: `${symbol} ` });
     shown.setAttribute("aria-hidden", "true");
     const head = element("h2", { className: "answer" }, shown, words);
-    const box = element("div", { className: `verdict ${verdict}` }, head);
+    const box = element("div", { className: `verdict ${look}` }, head);
     if (conflict) box.append(element("p", { text: conflict }));
     place("result").replaceChildren(box);
     place("result").dataset.verdict = verdict;
@@ -1263,11 +1280,18 @@ const TheriacVerify = (() => {
   }
 
   // A proof that holds under the one key says nothing while somebody brings another key for it.
-  function show(answer, conflict) {
+  // Nor does it say anything of a file that had no part in it.
+  function show(answer, conflict, names) {
     const result = place("result");
+    const unused = answer.unused.map((index) => names[index]);
     const sound = answer.verdict === "sound" && !conflict;
     const differ = answer.verdict === "sound" && conflict;
-    const box = verdictBox(differ ? "conflict" : answer.verdict, conflict);
+    const verdict = differ ? "conflict" : answer.verdict;
+    const box = verdictBox(verdict, conflict, sound && unused.length ? "partial" : verdict);
+    if (unused.length) {
+      box.append(element("p", { text: `Not checked: ${unused.join(", ")}. It has no part in the`
+        + " proof, so nothing is said about it. Start over to check it by itself." }));
+    }
     const failed = answer.steps.find((step) => step.state === "fails");
     if (failed) box.append(element("p", { text: `First failure: ${failed.title}. ${failed.text}` }));
     if (answer.verdict === "incomplete") box.append(element("p", { text: answer.what }));
@@ -1344,11 +1368,12 @@ const TheriacVerify = (() => {
       return;
     }
     const files = [...chosen.values()].map((file) => file.data);
+    const names = [...chosen.values()].map((file) => file.name);
     place("result").replaceChildren(element("p", { text: "Checking…" }));
     // A pause in which the words above are drawn; what was changed meanwhile is checked instead.
     const mine = turn;
     setTimeout(() => {
-      if (mine === turn) show(TheriacVerify.verify(files, vkey, keyFile), conflict);
+      if (mine === turn) show(TheriacVerify.verify(files, vkey, keyFile), conflict, names);
     }, 20);
   }
 
