@@ -64,6 +64,26 @@ class TextArray(_Array):
         super().__init__(item.encode() for item in items)
 
 
+class Int4Array(_Array):
+    """``int4[]``, of at least one element."""
+
+    element = "int4"
+
+    def __init__(self, items: Iterable[int]) -> None:
+        """Take the numbers."""
+        super().__init__(map(struct.Struct(">i").pack, items))
+
+
+class Int8Array(_Array):
+    """``int8[]``, of at least one element."""
+
+    element = "int8"
+
+    def __init__(self, items: Iterable[int]) -> None:
+        """Take the numbers."""
+        super().__init__(map(struct.Struct(">q").pack, items))
+
+
 @contextmanager
 def bulk_cursor(alias: str) -> Iterator[psycopg.Cursor[tuple[Any, ...]]]:
     """Open a cursor on the connection of ``alias`` that sends and reads binary values.
@@ -74,8 +94,8 @@ def bulk_cursor(alias: str) -> Iterator[psycopg.Cursor[tuple[Any, ...]]]:
     connection.ensure_connection()
     with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
         cursor.format = Format.BINARY
-        for kind in (ByteaArray, UuidArray, TextArray):
-            cursor.adapters.register_dumper(kind, _dumper(kind))
+        for kind, dumper in _DUMPERS.items():
+            cursor.adapters.register_dumper(kind, dumper)
         yield cursor
 
 
@@ -94,3 +114,8 @@ def _dumper(kind: type[_Array]) -> type[Dumper]:
             return obj.dump()
 
     return ArrayDumper
+
+
+_DUMPERS = {
+    kind: _dumper(kind) for kind in (ByteaArray, UuidArray, TextArray, Int4Array, Int8Array)
+}

@@ -101,6 +101,7 @@ class Pending(models.Model):
     submission = models.OneToOneField(Submission, models.PROTECT, primary_key=True)
     log = models.ForeignKey(Log, models.PROTECT, db_index=False)
     organisation_id = models.UUIDField()
+    size_bytes = models.PositiveIntegerField()  # of the statement and the entries
 
     def __str__(self) -> str:
         """Return the submission."""

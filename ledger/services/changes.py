@@ -16,6 +16,7 @@ from ledger.core.sealed import SealedSubmission, sealed_parts
 from ledger.errors import GovernanceRefusedError
 from ledger.models import KeyHolder, KeyRevocation, ServerKey, SigningKey
 from ledger.selectors import current_log
+from ledger.services.governed import keys_lock
 from ledger.services.keys import (
     Signer,
     key_for_signing,
@@ -23,7 +24,7 @@ from ledger.services.keys import (
     key_make,
     server_key_keep,
 )
-from ledger.services.submissions import keys_lock, submission_append
+from ledger.services.submissions import submission_append
 
 
 def key_rotate(

@@ -36,6 +36,7 @@ from ledger.core.sealed import SealedSubmission, sealed_parts
 from ledger.errors import GovernanceRefusedError
 from ledger.models import KeyAddition, KeyHolder, KeyRevocation, Log, Member, SigningKey
 from ledger.selectors import LogInfo, current_log, is_operator, log_key_name, receipt_key_name
+from ledger.services.governed import keys_lock
 from ledger.services.keys import (
     HeldKey,
     Signer,
@@ -46,12 +47,8 @@ from ledger.services.keys import (
     server_key_keep,
 )
 from ledger.services.sequencing import Sequencer
-from ledger.services.submissions import (
-    keys_lock,
-    signed_by,
-    submission_append,
-    submission_store,
-)
+from ledger.services.storing import submission_store
+from ledger.services.submissions import signed_by, submission_append
 
 
 class ChannelExistsError(ConflictError):

@@ -22,7 +22,7 @@ from ledger.selectors import LogInfo
 from ledger.services.signed import Signed
 
 ORGANISATION_LOCK = 11  # classids of advisory locks; 12 is the sequencer's
-_POLICIES_LOCK = 14
+POLICIES_LOCK = 14
 _GOVERNANCE_LOCK = 15
 
 _ENTRIES = """
@@ -83,11 +83,20 @@ def append_locks(
     if any(kind.startswith(PREFIX) for kind in kinds):
         calls.append((alone, _GOVERNANCE_LOCK, log.origin))
     policies = alone if POLICY_SET in kinds else shared
-    calls.append((policies, _POLICIES_LOCK, log.origin))
+    calls.append((policies, POLICIES_LOCK, log.origin))
     text = ", ".join(f"{function}(%s, hashtext(%s))" for function, _, _ in calls)
     with connections[current_alias()].cursor() as cursor:
         cursor.execute(
             f"SELECT {text}", [value for _, classid, name in calls for value in (classid, name)]
+        )
+
+
+def keys_lock(organisation_id: UUID, *, alone: bool) -> None:
+    """Hold the lock on the organisation's keys until the transaction ends."""
+    function = "pg_advisory_xact_lock" if alone else "pg_advisory_xact_lock_shared"
+    with connections[current_alias()].cursor() as cursor:
+        cursor.execute(
+            f"SELECT {function}(%s, hashtext(%s))", [ORGANISATION_LOCK, str(organisation_id)]
         )
 
 

@@ -25,6 +25,7 @@ from ledger.errors import (
 )
 from ledger.models import KeyRevocation, Proposal, ProposalEndorsement, ServerKey, SigningKey
 from ledger.selectors import LogInfo, current_log
+from ledger.services.gate import append_gate
 from ledger.services.governed import append_locks, governance_now
 from ledger.services.keys import HeldKey, Signer, key_for_signing
 from ledger.services.policies import check_gathered
@@ -39,11 +40,7 @@ from ledger.services.proposed import (
 )
 from ledger.services.sealed import own_key, statement_check
 from ledger.services.signed import Signed
-from ledger.services.submissions import (
-    entries_signed,
-    queue_check,
-    signed_append,
-)
+from ledger.services.submissions import entries_signed, signed_append
 
 LIFETIME = dt.timedelta(days=14)
 LISTED_MAX = 200
@@ -208,10 +205,10 @@ def proposal_submit(
             kinds={row.kind},
             ending=[UUID(str(entry.body["org"]))] if row.kind == MEMBER_LEFT else [],
         )
-        judged = queue_check(log, {row.kind})
+        gate = append_gate(actor=actor, log=log, kinds={row.kind}, signer=None)
         endorsed = entry_endorsed(row, governance_now(log))
         signed = _signed(actor, log, entry=entry, endorsed=endorsed, own=own, now=now)
-        receipt = signed_append(actor=actor, log=log, signed=signed, now=now, judged=judged)
+        receipt = signed_append(actor=actor, log=log, signed=signed, now=now, judged=gate.judged)
         Proposal.objects.filter(id=row.id).update(entry_id=receipt.entry_ids[0])
         return receipt
 

@@ -19,8 +19,7 @@ from ledger.errors import (
     QueueFullError,
 )
 from ledger.models import Entry, Pending, Submission
-from ledger.services import receipt_again, submission_append
-from ledger.services import submissions as submissions_module
+from ledger.services import gate, receipt_again, submission_append
 from tests.conftest import NOW, Channel
 from tests.database import Databases
 
@@ -124,9 +123,15 @@ def test_who_is_no_member_has_no_key(channel: Channel) -> None:
     assert channel.sequence() == 0
 
 
-def test_a_full_queue_pushes_back(channel: Channel, monkeypatch: pytest.MonkeyPatch) -> None:
+# Two drafts with their statements weigh more than 1,200 bytes, and one less.
+@pytest.mark.parametrize(
+    ("limit", "most"), [("OUTSTANDING_MAX", 2), ("OUTSTANDING_BYTES_MAX", 1200)]
+)
+def test_a_full_queue_pushes_back(
+    channel: Channel, monkeypatch: pytest.MonkeyPatch, limit: str, most: int
+) -> None:
     member = channel.admit("pharmacy")
-    monkeypatch.setattr(submissions_module, "OUTSTANDING_MAX", 2)
+    monkeypatch.setattr(gate, limit, most)
     for _ in range(2):
         submission_append(actor=member, entries=[draft()], now=NOW)
     with pytest.raises(QueueFullError):
