@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from django.db import connections
 from django.db.models import Count, F, Min, Q
 
 from foundation.core.actor import SYSTEM, Actor, organisation_actor
 from foundation.models import OutboxMessage
-from foundation.tenancy import acting_as, current_actor, current_alias
+from foundation.notices import notify
+from foundation.tenancy import acting_as, current_actor
 
 logger = logging.getLogger(__name__)
 
@@ -107,8 +107,7 @@ def outbox_put(
         created_at=now,
         not_before=not_before or now,
     )
-    with connections[current_alias()].cursor() as cursor:
-        cursor.execute(f"NOTIFY {CHANNEL}")
+    notify(CHANNEL)
     return message.id
 
 

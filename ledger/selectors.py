@@ -82,6 +82,9 @@ class KeyInfo:
     revoked_index: int | None
 
 
+# Word of a new head, signed or cosigned, goes to who listens to this (``foundation.notices``).
+HEADS = "theriac_heads"
+
 _LOGS: dict[tuple[str, str], LogInfo] = {}
 
 

@@ -1,7 +1,7 @@
 """``Prefer: wait=…`` (RFC 7240): whoever wants it gets the sequenced receipt, not the promise.
 
-Waiting is looking again and again, each time in a transaction of its own as nobody in
-particular: the write it waits for is committed, and nothing is held meanwhile.
+Waiting is looking whenever a head was signed or cosigned, each time in a transaction of its own
+as nobody in particular: the write it waits for is committed, and nothing is held meanwhile.
 """
 
 import re
@@ -9,13 +9,14 @@ import time
 from uuid import UUID
 
 from foundation.core.actor import PUBLIC
+from foundation.notices import listening
 from foundation.tenancy import acting_as
 from ledger.core.sequenced import Sequenced
-from ledger.selectors import log_of_origin
+from ledger.selectors import HEADS, log_of_origin
 from ledger.services.proofs import sequenced_of
 
 WAIT_S_MAX = 10
-_POLL_S = 0.05
+_LOOK_S = 0.5  # without word of a new head, which may be lost
 _WAIT = re.compile(r'(?:^|,)\s*wait\s*=\s*"?([0-9]{1,9})"?\s*(?:$|[,;])', re.IGNORECASE)
 
 
@@ -30,9 +31,11 @@ def sequenced_wait(
 ) -> Sequenced | None:
     """Return where the submission stands, waiting up to so many seconds; ``None`` where nowhere."""
     end = time.monotonic() + wait_s
-    while True:
-        with acting_as(PUBLIC):
-            found = sequenced_of(log_of_origin(origin), organisation_id, submission_id)
-        if found is not None or time.monotonic() >= end:
-            return found
-        time.sleep(_POLL_S)
+    with listening(HEADS) as wait:
+        while True:
+            with acting_as(PUBLIC):
+                found = sequenced_of(log_of_origin(origin), organisation_id, submission_id)
+            left = end - time.monotonic()
+            if found is not None or left <= 0:
+                return found
+            wait(min(left, _LOOK_S))

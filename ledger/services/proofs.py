@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from foundation.bulk import bulk_cursor
 from foundation.core.actor import PUBLIC
-from foundation.tenancy import acting_as
+from foundation.tenancy import acting_as, current_alias
 from ledger.core.bundle import Bundle, Opening, ProvenEntry, format_bundle
 from ledger.core.governance import KINDS
 from ledger.core.merkle import HASH_SIZE_BYTES
@@ -15,7 +16,7 @@ from ledger.core.sequenced import Sequenced
 from ledger.core.statement import build_header
 from ledger.core.tlog_proof import TlogProof, format_tlog_proof
 from ledger.errors import ProvisionalError
-from ledger.models import Leaf, Submission
+from ledger.models import Leaf
 from ledger.published import checkpoint_published, head_published
 from ledger.selectors import (
     EntryInfo,
@@ -31,6 +32,19 @@ from ledger.selectors import (
     place_of,
     submissions_of,
 )
+
+_SEQUENCED = """
+    SELECT s.statement, s.signature, s.count, header.log_index, before.chain_hash, last.chain_hash
+    FROM ledger_submission AS s
+    JOIN ledger_leaf AS header ON header.submission_id = s.id AND header.position = 0
+    JOIN ledger_leaf AS last
+        ON last.log_id = s.log_id AND last.log_index = header.log_index + s.count
+    LEFT JOIN ledger_leaf AS before
+        ON before.log_id = s.log_id AND before.log_index = header.log_index - 1
+    WHERE s.log_id = %s AND s.organisation_id = %s AND s.submission_id = %s
+"""
+_NODES_MAX = 8  # heads whose tiles are remembered: some 64 KiB each
+_NODES: dict[tuple[str, int, bytes], NodeReader] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,32 +117,38 @@ def sequenced_of(log: LogInfo, organisation_id: UUID, submission_id: UUID) -> Se
 
     Inside ``acting_as``, of whomever: what is in the log, every member may know.
     """
-    row = Submission.objects.filter(
-        log_id=log.id, organisation_id=organisation_id, submission_id=submission_id
-    ).first()
     head = checkpoint_published(log)
-    if row is None or head is None:
+    with bulk_cursor(current_alias()) as cursor:
+        cursor.execute(_SEQUENCED, [log.id, organisation_id, submission_id])
+        found = cursor.fetchone()
+    if found is None or head is None:
         return None
-    first = Leaf.objects.filter(log_id=log.id, submission_id=row.pk, position=0).first()
+    statement, signature, count, index, before, after = found
     # A leaf comes with the checkpoint that covers it, which may be provisional still.
-    if first is None or first.log_index + row.count >= head.size:
+    if index + count >= head.size:
         return None
-    index, last = first.log_index, first.log_index + row.count
-    chain = dict(
-        Leaf.objects.filter(log_id=log.id, log_index__in=(index - 1, last)).values_list(
-            "log_index", "chain_hash"
-        )
-    )
-    nodes = NodeReader(log, head.size)
+    read_node = _nodes_of(log, head).node
     return Sequenced(
-        header=build_header(statement_bytes=bytes(row.statement), signature=bytes(row.signature)),
+        header=build_header(statement_bytes=statement, signature=signature),
         header_index=index,
-        header_proof=prove_inclusion(index=index, size=head.size, read_node=nodes.node),
-        last_proof=prove_inclusion(index=last, size=head.size, read_node=nodes.node),
-        chain_before=bytes(chain.get(index - 1, bytes(HASH_SIZE_BYTES))),
-        chain_after=bytes(chain[last]),
+        header_proof=prove_inclusion(index=index, size=head.size, read_node=read_node),
+        last_proof=prove_inclusion(index=index + count, size=head.size, read_node=read_node),
+        chain_before=before or bytes(HASH_SIZE_BYTES),
+        chain_after=after,
         checkpoint=head.note.encode(),
     )
+
+
+def _nodes_of(log: LogInfo, head: Head) -> NodeReader:
+    """Return the reader of a head's tree: many wait for the same head, and read the same tiles."""
+    key = (log.origin, head.size, head.root_hash)
+    nodes = _NODES.get(key)
+    if nodes is None:
+        nodes = NodeReader(log, head.size)
+        if len(_NODES) >= _NODES_MAX:
+            _NODES.clear()
+        _NODES[key] = nodes
+    return nodes
 
 
 def provisional_index(receipt: Receipt) -> int | None:

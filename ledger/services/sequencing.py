@@ -17,6 +17,7 @@ from django.db import connections
 from foundation.bulk import bulk_cursor
 from foundation.core.actor import SYSTEM
 from foundation.key_providers import key_provider
+from foundation.notices import notify
 from foundation.tenancy import SYSTEM_ALIAS, acting_as
 from ledger.core.checkpoint import format_checkpoint
 from ledger.core.merkle import CHAIN_START, CompactRange, covering_subtrees, leaf_hash, tree_root
@@ -26,6 +27,7 @@ from ledger.core.tiles import TILE_WIDTH
 from ledger.errors import FrozenError
 from ledger.models import LogFreeze
 from ledger.selectors import (
+    HEADS,
     Head,
     LogInfo,
     NodeReader,
@@ -123,6 +125,7 @@ class Sequencer:
         _check_written(self.log, state.tree.size, leaves)
         governance_project(self.log, first_index=state.tree.size, leaves=leaves)
         _publish(self.log, head=head, tree=tree, chain=chain, now=now)
+        notify(HEADS)
         with connections[SYSTEM_ALIAS].cursor() as cursor:
             cursor.execute(
                 "DELETE FROM ledger_pending WHERE submission_id = ANY(%s)",

@@ -11,13 +11,14 @@ from collections.abc import Collection, Mapping
 from django.db.models import Max
 
 from foundation.core.actor import SYSTEM
+from foundation.notices import notify
 from foundation.tenancy import acting_as
 from ledger.core.note import VerifierKey, format_vkey, parse_note
 from ledger.core.policy import Policy, PolicyError, witness_addresses
 from ledger.core.witness import Answer, format_add_checkpoint, read_answer
 from ledger.errors import FrozenError
 from ledger.models import Cosignature, LogFreeze
-from ledger.selectors import Head, LogInfo, checkpoint_latest, consistency_proof
+from ledger.selectors import HEADS, Head, LogInfo, checkpoint_latest, consistency_proof
 from ledger.services.asking import Question, ask_all
 from ledger.services.sequencing import log_freeze
 
@@ -121,6 +122,8 @@ class Witnessing:
         with acting_as(SYSTEM):
             # Another program that asks may have been quicker.
             Cosignature.objects.bulk_create(rows, ignore_conflicts=True)
+            if rows:
+                notify(HEADS)
         self._sizes |= {key: head.size for key, answer in answers.items() if answer.line}
         return len(rows)
 
