@@ -22,6 +22,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/", admin.site.urls),
     path("scan/", include("web.scan.urls")),
     path("verify/", include("web.verify.urls")),
+    path("explorer/", include("web.explorer.urls")),
     path("api/v1/", include("ledger.urls")),
     path("api/v1/", include("accounts.urls")),
     path("api/v1/", include("vault.urls")),

@@ -87,6 +87,7 @@ NAMED_IN_SETTINGS = {
     "foundation.openapi",
     "foundation.parsers",
     "vault.urls",
+    "web.explorer.urls",
     "web.scan.urls",
     "web.urls",
     "web.verify.urls",

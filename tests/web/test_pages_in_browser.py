@@ -15,7 +15,7 @@ PAGES = {
     "/nowhere/": "There is nothing here",
     "/admin/login/": "Log in",
 }
-NAMES = ["Scan", "Verify", "API", "Administration"]
+NAMES = ["Scan", "Verify", "Explorer", "API", "Administration"]
 
 
 @pytest.mark.parametrize("width", [390, 1280])
@@ -71,7 +71,7 @@ def test_the_first_page_leads_everywhere(channel: Channel, live_pages: str) -> N
         page.goto(f"{live_pages}/")
         doors = page.locator(".doors a")
         led = [doors.nth(at).get_attribute("href") for at in range(doors.count())]
-        assert led == ["/scan/", "/verify/", "/admin/", "/api/docs/"]
+        assert led == ["/scan/", "/verify/", "/explorer/", "/admin/", "/api/docs/"]
         doors.nth(1).click()
         assert page.locator("h1").inner_text() == "Check a proof"
         assert page.locator("nav [aria-current]").inner_text() == "Verify"
