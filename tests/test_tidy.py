@@ -22,6 +22,9 @@ APPS = (
     "ops",
     "config",
 )
+# Installed on members' machines, where none of the apps is; of these it has the cores, built in.
+CLIENT = "theriac_client"
+CLIENT_MAY_IMPORT = {CLIENT, "nacl", "orjson"} | sys.stdlib_module_names
 FILE_LINES_MAX = 400
 FUNCTION_LINES_MAX = 60
 # Value modules of the standard library and of libraries that know no clock, chance or file.
@@ -67,7 +70,7 @@ LONG_FUNCTIONS: dict[str, str] = {}
 ENTRY_POINTS = re.compile(
     r"(?:manage|.*\.(?:apps|admin|tasks|wsgi|celery|settings|__main__|__init__)"
     r"|.*\.management\.commands\..*|.*\.migrations\..*|ops\.(?:bootstrap|requirements|skips)"
-    r"|ledger\.verifier\.theriac_verify|benchmarks\..*)"
+    r"|ledger\.verifier\.theriac_verify|theriac_client\.packaging\.client_wheel|benchmarks\..*)"
 )
 NAMED_IN_SETTINGS = {
     "accounts.authentication",
@@ -103,7 +106,7 @@ def sources(*apps: str) -> list[Path]:
     """Return our Python files, without migrations."""
     return [
         path
-        for app in apps or APPS
+        for app in apps or (*APPS, CLIENT)
         for path in sorted((ROOT / app).rglob("*.py"))
         if "migrations" not in path.parts
     ]
@@ -146,6 +149,16 @@ def test_core_imports_values_only(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "path", [pytest.param(path, id=module_of(path)) for path in sources(CLIENT)]
+)
+def test_the_members_package_needs_no_app(path: Path) -> None:
+    for line, name in imports_of(path):
+        app, *rest = name.split(".")
+        is_core = app in APPS and rest[:1] == ["core"]
+        assert is_core or app in CLIENT_MAY_IMPORT, (line, name)
+
+
+@pytest.mark.parametrize(
     "path", [pytest.param(path, id=str(path.relative_to(ROOT))) for path in sources()]
 )
 def test_files_and_functions_are_short(path: Path) -> None:
@@ -177,7 +190,7 @@ def test_no_module_is_dead() -> None:
     dead = {
         name
         for name in modules - imported - NAMED_IN_SETTINGS
-        if not ENTRY_POINTS.fullmatch(name) and name not in APPS
+        if not ENTRY_POINTS.fullmatch(name) and name not in (*APPS, CLIENT)
     }
     packages = {name for name in dead if (ROOT / name.replace(".", "/")).is_dir()}
     assert dead - packages == set(NOT_CALLED_YET)
@@ -215,7 +228,7 @@ def test_a_module_loads_with_what_every_clone_installs(path: Path) -> None:
             names |= {alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             names.add(node.module.partition(".")[0])
-    own = {*APPS, "tests", "benchmarks"} | sys.stdlib_module_names
+    own = {*APPS, CLIENT, "tests", "benchmarks"} | sys.stdlib_module_names
     assert names - own <= modules_of_every_clone()
 
 
