@@ -15,6 +15,7 @@ from ops.gate import gate
 from ops.setup_db import setup_db
 from ops.testing import run_tests
 from ops.up import up
+from theriac_client.monitor.cli import main as ledger_monitor
 
 USAGE_EXIT = 2
 NOT_BUILT = ("backup", "restore")
@@ -28,6 +29,7 @@ usage: ./theriac WORD ...
   setup-db ADMIN_URL       make the roles and the database on a server of yours
   browser-files            install the pages' libraries now, after that failed
   gate                     run the static checks
+  ledger_monitor           follow a log from a member's machine; --help says more
   anything else            goes to manage.py: ./theriac help lists it
 """
 
@@ -130,6 +132,7 @@ WORDS: dict[str, Callable[[list[str]], int]] = {
     "demo": _demo,
     "doctor": _doctor,
     "gate": _gate,
+    "ledger_monitor": ledger_monitor,
     "setup-db": _setup_db,
     "test": _test,
     "up": _up,

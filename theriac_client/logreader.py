@@ -11,7 +11,7 @@ from http import HTTPStatus
 from foundation.core.problem import BadInputError
 from ledger.core.entry import ENTRY_SIZE_BYTES_MAX, parse_entry
 from ledger.core.governance import GENESIS_INDEX, Governance
-from ledger.core.merkle import HASH_SIZE_BYTES, leaf_hash
+from ledger.core.merkle import HASH_SIZE_BYTES, leaf_hash, tree_root
 from ledger.core.note import NOTE_SIZE_BYTES_MAX, VerifierKey
 from ledger.core.policy import Policy
 from ledger.core.proof import (
@@ -27,6 +27,7 @@ from ledger.core.tiles import (
     Tile,
     format_tile_path,
     parse_bundle,
+    parse_tile,
     tile_node_reader,
     tile_of,
 )
@@ -109,6 +110,40 @@ class LogReader:
                 f"the tiles do not lead to the signed root: {error.detail}"
             ) from error
         return Prefix(root=root, proof=proof)
+
+    def subtree(self, level: int, index: int, head: Head) -> bytes:
+        """Return the root of a complete subtree of the log, proven to stand under ``head``."""
+        read_node = self.nodes(head.size)
+
+        def read_chunk(above: int, at: int) -> bytes:
+            # A tree over complete subtrees has the shape of one over leaves; the last may be part.
+            start, height = at << (level + above), level + above
+            end = min(head.size, (at + 1) << height)
+            return range_root(start=start, end=end, read_node=read_node)
+
+        chunks = -(-head.size >> level)
+        try:
+            root = read_node(level, index)
+            proof = prove_inclusion(index=index, size=chunks, read_node=read_chunk)
+            check_inclusion(leaf=root, index=index, size=chunks, proof=proof, root=head.root)
+        except BadInputError as error:
+            self.forget()
+            raise AnswerError(f"the tiles lead to another root: {error.detail}") from error
+        return root
+
+    def leaf_hashes(self, head: Head) -> bytes:
+        """Return the hashes of all leaves, one after the other, proven to be those of ``head``."""
+        hashes: list[bytes] = []
+        for index in range(-(-head.size // TILE_WIDTH)):
+            tile = tile_of(level=0, index=index, size=head.size)
+            try:
+                hashes += parse_tile(self._tile(head.size, tile), tile.width)
+            except BadInputError as error:
+                raise AnswerError(f"tile {index}: {error.detail}") from error
+        if tree_root(hashes) != head.root:
+            self.forget()
+            raise AnswerError("the tiles lead to another root")
+        return b"".join(hashes)
 
     def genesis(self, head: Head) -> Governance:
         """Return governance after the log's first entry, proven to stand there."""
