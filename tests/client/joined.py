@@ -1,4 +1,4 @@
-"""Admits a pharmacy and gives it an API key: ``python -m tests.client.joined GLN``, in a deployment.
+"""Admits an organisation with a GLN, and prints an API key of it: run in a deployment.
 
 The API key is made in the admin by people; this is that page's service, called as its program.
 """
@@ -9,12 +9,12 @@ from uuid import uuid4
 
 import django
 
+from theriac_client.client import utc_now
+
 
 def main() -> None:
     django.setup()
-    from django.utils import timezone  # noqa: PLC0415 - after the set-up
-
-    from accounts.services import api_key_create, organisation_admit  # noqa: PLC0415
+    from accounts.services import api_key_create, organisation_admit  # noqa: PLC0415 - set up
     from foundation.core.actor import SYSTEM, organisation_actor  # noqa: PLC0415
     from foundation.tenancy import acting_as  # noqa: PLC0415
     from ledger.selectors import current_log  # noqa: PLC0415
@@ -28,13 +28,13 @@ def main() -> None:
         name="Own keys",
         kind="manufacturer",
         gln=sys.argv[1],
-        now=timezone.now(),
+        now=utc_now(),
     )
     scopes = ("epcis:read", "epcis:write", "ledger:read", "ledger:write")
     admin = replace(
         organisation_actor(organisation_id), scopes=frozenset({*scopes, "accounts:write"})
     )
-    _, text = api_key_create(actor=admin, name="client", scopes=scopes, now=timezone.now())
+    _, text = api_key_create(actor=admin, name="client", scopes=scopes, now=utc_now())
     sys.stdout.write(text)
 
 
