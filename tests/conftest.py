@@ -26,6 +26,7 @@ from ledger import selectors as ledger_selectors
 from ledger.selectors import LogInfo
 from ledger.services import Sequencer, channel_create, member_admit
 from tests.database import Databases, databases_of
+from tests.web.browser import close_browser
 
 # Tests never measure time. In CI hypothesis' own profile says so already, and fixes the seed.
 hypothesis.settings.register_profile(
@@ -94,6 +95,13 @@ def _static_files_looked_up() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _browser_closed() -> Iterator[None]:
+    """Close the browser that the pages' tests share, when the last of this worker is done."""
+    yield
+    close_browser()
+
+
 @pytest.fixture(autouse=True)
 def _keys_apart(request: pytest.FixtureRequest) -> Iterator[None]:
     """Make sure that no test writes keys into a developer's home, nor into another's folder."""
@@ -106,6 +114,7 @@ def _keys_apart(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     # The next test's folder is another one: the provider must not be remembered.
     key_provider.cache_clear()
+    assert "worker_db" not in request.fixturenames, "ask for the database among the arguments"
 
 
 @pytest.fixture(autouse=True)

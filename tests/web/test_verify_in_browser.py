@@ -40,10 +40,10 @@ _SIGNATURES = f"""(cases) => {{
 }}"""
 
 
-@pytest.fixture
-def page(tmp_path: Path) -> Iterator["Page"]:
-    """The page as it runs from a disk."""
-    path = tmp_path / "theriac-verify.html"
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Page"]:
+    """The page as it runs from a disk, opened once: it is asked, and nothing in it is changed."""
+    path = tmp_path_factory.mktemp("page") / "theriac-verify.html"
     path.write_bytes(standalone())
     with page_of(1280) as page:
         page.goto(path.as_uri())

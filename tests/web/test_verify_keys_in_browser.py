@@ -29,10 +29,10 @@ NARROW = 390
 
 
 @pytest.fixture(params=["served", "disk"])
-def page(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator["Page"]:
+def page(request: pytest.FixtureRequest, live_pages: str, tmp_path: Path) -> Iterator["Page"]:
     """The page in either form, its key emptied: a served one states the server's."""
     if request.param == "served":
-        address = f"{request.getfixturevalue('live_pages')}/verify/"
+        address = f"{live_pages}/verify/"
     else:
         path = tmp_path / "theriac-verify.html"
         path.write_bytes(standalone())
