@@ -2,6 +2,7 @@
 """Check a Theriac ledger, or one entry of it, without Theriac: one file, PyNaCl and nothing else.
 
     python theriac_verify.py BUNDLE.json [--vkey VKEY]
+    python theriac_verify.py --qr TEXT [--qr TEXT]... [--vkey VKEY]
     python theriac_verify.py --export DIR [--vkey VKEY] [--receipt FILE]...
 
 Without ``--vkey`` the log key that comes with the input is taken on trust, and the output says so.
@@ -20,6 +21,7 @@ import json
 import pathlib
 import re
 import sys
+import zlib
 from typing import Any, Callable, Iterator  # noqa: UP035 - runs on Python 3.9 and later
 
 try:
@@ -929,6 +931,141 @@ def check_opening(opening: dict[str, Any], entry: dict[str, Any]) -> str:
     return f"commitment {number}: the {len(unbase64(opening['data']))} bytes given open it"
 
 
+# --- printed codes -------------------------------------------------------------------------------
+
+QR_DIGITS = (0, 3, 5, 8, 10, 13, 15, 17)
+QR_CODES_MAX = 4
+
+
+def qr_bytes(digits: str) -> bytes:
+    """Return the bytes that digits stand for: 17 for each 7 bytes; raise ``BadError``."""
+    parts = []
+    for at in range(0, len(digits), 17):
+        group = digits[at : at + 17]
+        need(len(group) in QR_DIGITS, "a code with a digit too many or too few")
+        size = QR_DIGITS.index(len(group))
+        need(int(group) < 256**size, "a code with digits that stand for no bytes")
+        parts.append(int(group).to_bytes(size, "big"))
+    return b"".join(parts)
+
+
+def qr_payload(texts: list[str]) -> bytes:
+    """Return what the codes carry together; raise ``BadError`` or ``UnreadableError``."""
+    pattern = r"tq1\.([1-9])\.([1-9])\.([0-9a-f]{8})\.([0-9]+)(?![0-9])"
+    found = [each for text in texts for each in re.findall(pattern, text)]
+    if not found:
+        raise UnreadableError("no text of a printed code")
+    _, count, check, _ = found[0]
+    need(all(each[1:3] == (count, check) for each in found), "codes of different proofs")
+    need(int(count) <= QR_CODES_MAX, "more codes than a proof has")
+    digits = {int(each[0]): each[3] for each in found}
+    missing = [str(at) for at in range(1, int(count) + 1) if at not in digits]
+    if missing:
+        raise UnreadableError(f"code {', '.join(missing)} of {count} is missing")
+    need(len(digits) == int(count), "more codes than the proof has")
+    payload = b"".join(qr_bytes(digits[at]) for at in sorted(digits))
+    need(sha256(payload)[:4].hex() == check, "the text of the code is damaged or incomplete")
+    return payload
+
+
+class QrReader:
+    """Reads the bytes of codes from the beginning; raises ``BadError`` where they break off."""
+
+    def __init__(self, data: bytes) -> None:
+        """Start at the beginning."""
+        self.data, self.at = data, 0
+
+    def take(self, size: int) -> bytes:
+        """Return the next bytes."""
+        need(self.at + size <= len(self.data), "the code breaks off")
+        self.at += size
+        return self.data[self.at - size : self.at]
+
+    def number(self, size: int) -> int:
+        """Return the next whole number."""
+        return int.from_bytes(self.take(size), "big")
+
+    def hashes(self) -> list[bytes]:
+        """Return the hashes that follow their number."""
+        count = self.number(1)
+        need(count < 64, "a proof of more than 63 hashes")  # noqa: PLR2004 - the format
+        return [self.take(32) for _ in range(count)]
+
+    def cosignatures(self) -> bytes:
+        """Return the lines of the witnesses, as they stand in the checkpoint."""
+        lines = b""
+        for _ in range(self.number(1)):
+            name = self.take(self.number(1))
+            need(re.fullmatch(rb"[^\x00-\x20+]+", name), "a cosignature without a name")
+            lines += b"\xe2\x80\x94 " + name + b" " + base64.b64encode(self.take(76)) + b"\n"
+        return lines
+
+
+def inflated(data: bytes) -> bytes:
+    """Return what raw DEFLATE stands for, an entry; raise ``BadError``."""
+    unpacker = zlib.decompressobj(-15)
+    try:
+        entry = unpacker.decompress(data, 1 << 16)
+    except zlib.error:
+        raise BadError("the entry in the code cannot be unpacked") from None
+    whole = unpacker.eof and not unpacker.unused_data and len(entry) < 1 << 16
+    need(whole, "the entry in the code cannot be unpacked")
+    return entry
+
+
+def verify_qr(texts: list[str], vkey: str | None, policy: Policy | None = None) -> list[str]:
+    """Return what printed codes prove; raise ``BadError`` or ``UnreadableError``."""
+    reader = QrReader(qr_payload(texts))
+    need(reader.number(1) == 1, "a code of another version")
+    log_key, size, log_signature = reader.take(32), reader.number(8), reader.take(64)
+    index, proof = reader.number(8), reader.hashes()
+    position, count, path = reader.number(4), reader.number(4), reader.hashes()
+    id_, time = reader.take(16).hex(), reader.take(24).decode(errors="replace")
+    chained = reader.number(1)
+    need(chained in (0, 1), "a chain that is neither there nor not")
+    chain = {"first": reader.number(8), "prev": reader.take(32).hex()} if chained else {}
+    public_key, signature, cosigned = reader.take(32), reader.take(64), reader.cosignatures()
+    data = inflated(reader.data[reader.at :])
+    entry = parse_entry(data)
+    log, leaf = entry["log"], leaf_hash(data)
+    key_hash = sha256(log.encode() + b"\n\1" + log_key)[:4]
+    encoded = base64.b64encode(b"\1" + log_key).decode()
+    own = f"{log}+{key_hash.hex()}+{encoded}"
+    lines = [trust_line(vkey, own)]
+    need(vkey in (None, own), "the code is of a log with another key")
+    need(sha256(public_key).hex() == entry["key"], "the key in the code is not the entry's")
+    statement = {
+        **{name: entry[name] for name in ("v", "log", "org", "key")},
+        **chain,
+        "id": "-".join((id_[:8], id_[8:12], id_[12:16], id_[16:20], id_[20:])),
+        "n": count,
+        "root": proven_root(leaf, position, count, path).hex(),
+        "time": time,
+    }
+    header = canonical({"sig": base64.b64encode(signature).decode(), "stmt": statement})
+    check_signature(public_key, parse_header(header)[1], signature, "the statement")
+    root = proven_root(leaf, index, size, proof)
+    note = f"{log}\n{size}\n{base64.b64encode(root).decode()}\n\n\u2014 {log} ".encode()
+    note += base64.b64encode(key_hash + log_signature) + b"\n" + cosigned
+    open_checkpoint(note, own)
+    lines += [
+        f"entry {index} of {log}: {entry['kind']}, recorded {entry['time']}",
+        f"in the checkpoint of {size} leaves, root {root.hex()}, signed by the log",
+        *([] if policy is None else policy.check(note, own)),
+        f"signed under key {entry['key']}, for organisation {entry['org']}",
+        "a code does not show whose key that is, that it was valid there, or endorsements",
+        "take the proof bundle for that",
+    ]
+    return lines
+
+
+def qr_text(given: str) -> str:
+    """Return the text of a code: what was given, or what the file of that name holds."""
+    if "tq1." in given:
+        return given
+    return read_input(pathlib.Path(given)).decode(errors="replace")
+
+
 # --- the command ---------------------------------------------------------------------------------
 
 
@@ -953,6 +1090,9 @@ def main(arguments: list[str]) -> int:
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("bundle", nargs="?", metavar="BUNDLE.json", help="a proof bundle")
     what.add_argument("--export", metavar="DIR", help="the folder of a log export")
+    what.add_argument(
+        "--qr", metavar="TEXT", action="append", help="the text of a printed code, or its file"
+    )
     parser.add_argument("--vkey", help="the log key that you trust: name+hash+base64")
     parser.add_argument("--policy", metavar="FILE", help="demand its quorum of cosignatures")
     parser.add_argument("--receipt", metavar="FILE", action="append", default=[])
@@ -962,7 +1102,9 @@ def main(arguments: list[str]) -> int:
     try:
         policy = Policy(read_input(pathlib.Path(options.policy))) if options.policy else None
         vkey = trusted(options.vkey, policy)
-        if options.export is None:
+        if options.qr:
+            lines = verify_qr([qr_text(each) for each in options.qr], vkey, policy)
+        elif options.export is None:
             lines = verify_bundle(pathlib.Path(options.bundle), vkey, policy)
         else:
             lines = verify_export(pathlib.Path(options.export), vkey, options.receipt, policy)

@@ -8,7 +8,7 @@ from ledger.core.merkle import leaf_hash, tree_root
 from tests.ledger.test_theriac_verify import VERIFIER
 from tests.vectors.make_ledger_vectors import FOLDER, vectors
 
-NAMES = ["bundle.json", "endorsed-bundle.json", "governance.json", "ledger.json"]
+NAMES = ["bundle.json", "endorsed-bundle.json", "governance.json", "ledger.json", "qr.json"]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -20,6 +20,19 @@ def test_the_vectors_are_made_again_to_the_byte(name: str) -> None:
 def test_the_standalone_verifier_takes_the_bundle(name: str) -> None:
     vkey = json.loads((FOLDER / "ledger.json").read_bytes())["vkey"]
     assert VERIFIER.main([str(FOLDER / name), "--vkey", vkey]) == 0
+
+
+@pytest.mark.parametrize("which", ["one", "two"])
+def test_the_standalone_verifier_takes_the_printed_codes(
+    which: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parts = json.loads((FOLDER / "qr.json").read_bytes())
+    texts = [f"--qr={text}" for text in parts[which]["texts"]]
+    assert VERIFIER.main([*texts, "--vkey", parts["vkey"]]) == 0
+    said = capsys.readouterr().out
+    assert f"entry {parts[which]['index']} of ledger.example/7f3a9c" in said
+    assert len(texts) == {"one": 1, "two": 2}[which]
+    assert VERIFIER.qr_payload(parts[which]["texts"]).hex() == parts[which]["payload"]
 
 
 def test_the_governed_log_continues_the_small_one() -> None:

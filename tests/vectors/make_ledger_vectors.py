@@ -5,6 +5,8 @@ again gives the same bytes; a test does so.
 """
 
 import json
+from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 from ledger.core.canonical import canonical_bytes
@@ -14,9 +16,11 @@ from ledger.core.members import format_base64
 from ledger.core.merkle import EMPTY_ROOT, leaf_hash, next_chain_hash, tree_root
 from ledger.core.note import format_vkey
 from ledger.core.possession import possession_message
+from ledger.core.qr_proof import format_qr_proof, format_qr_texts
 from ledger.core.receipt import receipt_message
 from ledger.core.statement import parse_header, statement_hash, statement_message
 from tests.ledger.log_builder import (
+    DONE,
     OPENING,
     PHARMACY,
     Signer,
@@ -25,6 +29,7 @@ from tests.ledger.log_builder import (
     seed_of,
     small_log,
 )
+from tests.ledger.qr_codes import qr_proof_of, stored
 
 FOLDER = Path(__file__).parent / "theriac"
 SIGNERS = ("log", "operator", "receipts", "wholesaler", "pharmacy", "scanner")
@@ -87,7 +92,29 @@ def vectors() -> dict[str, bytes]:
         "bundle.json": bundle,
         "governance.json": as_text(governance_parts()),
         "endorsed-bundle.json": governed_log()[0].bundle(19),
+        "qr.json": as_text(qr_parts()),
     }
+
+
+def qr_parts() -> dict[str, object]:
+    """Return the printed code of entry 11, and the two codes of an entry that needs two."""
+    log, cast = small_log()
+    large = log.draft(DONE, {"word": "".join(sha256(b"%d" % n).hexdigest() for n in range(20))})
+    parts: dict[str, object] = {"vkey": format_vkey(log.vkey)}
+    for name, index in (("one", 11), ("two", 15)):
+        if name == "two":
+            log.submit(cast.scanner, large)
+        # Packed as no library packs: DEFLATE leaves that open.
+        proof = replace(qr_proof_of(log, index), entry=stored(log.leaves[index]))
+        payload = format_qr_proof(proof)
+        parts[name] = {
+            "index": index,
+            "entry": log.leaves[index].decode(),
+            "checkpoint": log.checkpoint().decode(),
+            "payload": payload.hex(),
+            "texts": format_qr_texts(payload),
+        }
+    return parts
 
 
 def governance_parts() -> dict[str, object]:

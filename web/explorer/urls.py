@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from web.explorer import entries, log
+from web.explorer import certificate, entries, log
 
 urlpatterns = [
     path("", log.explorer, name="explorer"),
@@ -14,6 +14,11 @@ urlpatterns = [
         r"^(?P<channel>[-\w]+)/entry/(?P<entry_id>[0-9a-f]{64})/$",
         entries.entry_page,
         name="explorer-entry",
+    ),
+    re_path(
+        r"^(?P<channel>[-\w]+)/entry/(?P<entry_id>[0-9a-f]{64})/certificate/$",
+        certificate.certificate,
+        name="explorer-certificate",
     ),
     path("<slug:channel>/members/", log.members_page, name="explorer-members"),
     path("<slug:channel>/keys/", log.keys_page, name="explorer-keys"),

@@ -842,6 +842,7 @@ const TheriacVerify = (() => {
   // What a file is, by its content. What looks like nothing else is taken for a bundle.
   function kindOf(data) {
     const text = binary(data);
+    if (text.startsWith(QR_MAGIC)) return "qr";
     if (text.startsWith(PROOF_LINE)) return "tlog-proof";
     if (VKEY_FILE.test(text)) return "vkey";
     if (/\n\n\xe2\x80\x94 /.test(text) && !text.trimStart().startsWith("{")) return "checkpoint";
@@ -1016,6 +1017,176 @@ const TheriacVerify = (() => {
     return { checkpoint, index: Number(proof.index), id };
   }
 
+  // --- printed codes -----------------------------------------------------------------------------
+
+  const QR_MAGIC = "theriac code, unpacked\n";
+  const QR_DIGITS = [0, 3, 5, 8, 10, 13, 15, 17];
+  const QR_CODES_MAX = 4;
+
+  // The codes in a text: addresses that were scanned, or what stands behind their sign #.
+  function readCodes(text) {
+    const form = /tq1\.([1-9])\.([1-9])\.([0-9a-f]{8})\.([0-9]+)(?![0-9])/g;
+    return [...text.matchAll(form)].map(([, part, count, check, digits]) => (
+      { part: Number(part), count: Number(count), check, digits }));
+  }
+
+  // 17 digits for each 7 bytes.
+  function qrBytes(digits) {
+    const parts = [];
+    for (let at = 0; at < digits.length; at += 17) {
+      const group = digits.slice(at, at + 17);
+      const size = QR_DIGITS.indexOf(group.length);
+      need(size >= 0, "a code with a digit too many or too few");
+      const number = BigInt(group);
+      need(number < 256n ** BigInt(size), "a code with digits that stand for no bytes");
+      parts.push(unhex(size ? number.toString(16).padStart(2 * size, "0") : ""));
+    }
+    return concat(...parts);
+  }
+
+  // Which codes of a proof are missing still, and what they carry together once none is.
+  function joinCodes(codes) {
+    const [{ count, check }] = codes;
+    need(codes.every((one) => one.count === count && one.check === check),
+      "codes of different proofs");
+    need(count <= QR_CODES_MAX, "more codes than a proof has");
+    const digits = new Map(codes.map((one) => [one.part, one.digits]));
+    const parts = Array.from({ length: count }, (_, at) => at + 1);
+    const missing = parts.filter((part) => !digits.has(part));
+    if (missing.length) return { missing, count };
+    need(digits.size === count, "more codes than the proof has");
+    const payload = concat(...parts.map((part) => qrBytes(digits.get(part))));
+    const fits = hex(sha256(payload).subarray(0, 4)) === check;
+    need(fits, "the text of the code is damaged or incomplete");
+    return { missing, count, payload };
+  }
+
+  class QrReader {
+    constructor(data) {
+      this.data = data;
+      this.at = 0;
+    }
+
+    take(size) {
+      need(this.at + size <= this.data.length, "the code breaks off");
+      this.at += size;
+      return this.data.subarray(this.at - size, this.at);
+    }
+
+    number(size) {
+      return this.take(size).reduce((number, byte) => number * 256n + BigInt(byte), 0n);
+    }
+
+    hashes() {
+      const count = Number(this.number(1));
+      need(count < 64, "a proof of more than 63 hashes");
+      return Array.from({ length: count }, () => this.take(32));
+    }
+
+    // The lines of the witnesses, as they stand in the checkpoint.
+    cosignatures() {
+      const lines = [];
+      for (let left = Number(this.number(1)); left > 0; left -= 1) {
+        const name = this.take(Number(this.number(1)));
+        need(/^[^\x00-\x20+]+$/.test(binary(name)), "a cosignature without a name");
+        const blob = btoa(binary(this.take(76)));
+        lines.push(utf8.encode("\u2014 "), name, utf8.encode(` ${blob}\n`));
+      }
+      return concat(...lines);
+    }
+  }
+
+  // All parts of a code before the packed entry.
+  function qrParts(reader) {
+    need(reader.number(1) === 1n, "a code of another version");
+    const parts = { logKey: reader.take(32), size: reader.number(8), logSignature: reader.take(64) };
+    Object.assign(parts, { index: reader.number(8), proof: reader.hashes() });
+    Object.assign(parts, { position: reader.number(4), n: reader.number(4), path: reader.hashes() });
+    parts.id = hex(reader.take(16));
+    parts.time = new TextDecoder().decode(reader.take(24));
+    const chained = reader.number(1);
+    need(chained < 2n, "a chain that is neither there nor not");
+    parts.chain = chained
+      ? { first: Number(reader.number(8)), prev: hex(reader.take(32)) } : {};
+    parts.publicKey = reader.take(32);
+    parts.signature = reader.take(64);
+    parts.cosigned = reader.cosignatures();
+    return parts;
+  }
+
+  // Raw DEFLATE of an entry, by the browser; null for what is none, or too much.
+  async function inflated(data) {
+    const parts = [];
+    let size = 0;
+    try {
+      const packed = new Blob([data]).stream();
+      const reader = packed.pipeThrough(new DecompressionStream("deflate-raw")).getReader();
+      for (let { done, value } = await reader.read(); !done; { done, value } = await reader.read()) {
+        parts.push(value);
+        size += value.length;
+        if (size > 65535) {
+          await reader.cancel();
+          return null;
+        }
+      }
+    } catch {
+      return null;
+    }
+    return concat(...parts);
+  }
+
+  // What codes carry, made a file that `verify` takes: checking waits for nothing.
+  async function unpackCode(payload) {
+    const reader = new QrReader(payload);
+    let entry = null;
+    try {
+      qrParts(reader);
+      entry = await inflated(payload.subarray(reader.at));
+    } catch (error) {
+      if (!(error instanceof Bad)) throw error; // which `verify` will find as well
+    }
+    const head = [utf8.encode(QR_MAGIC), u64(payload.length), payload];
+    return concat(...head, [entry === null ? 0 : 1], entry || []);
+  }
+
+  function checkQr(file, key, steps) {
+    const data = file.subarray(QR_MAGIC.length);
+    const length = Number(new DataView(data.buffer, data.byteOffset).getBigUint64(0));
+    const parts = qrParts(new QrReader(data.subarray(8, 8 + length)));
+    need(data[8 + length] === 1, "the entry in the code cannot be unpacked");
+    const entryData = data.subarray(9 + length);
+    const entry = parseEntry(entryData);
+    const id = leafHash(entryData);
+    steps.pass(`A proof of ${length} bytes. The hash of its entry, the entry id: ${hex(id)}`);
+    const { log } = entry;
+    const logKey = concat([1], parts.logKey);
+    const keyHash = sha256(concat(utf8.encode(`${log}\n`), logKey)).subarray(0, 4);
+    const own = `${log}+${hex(keyHash)}+${btoa(binary(logKey))}`;
+    need(key.given === null || key.given === own, "the code is of a log with another key");
+    trust(steps, key, own);
+    const fits = hex(sha256(parts.publicKey)) === entry.key;
+    need(fits, "the key in the code is not the entry's");
+    const uuid = parts.id.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
+    const { v, org, key: signer } = entry;
+    const signed = provenRoot(id, parts.position, parts.n, parts.path);
+    const statement = {
+      v, log, org, key: signer, ...parts.chain,
+      id: uuid, n: Number(parts.n), root: hex(signed), time: parts.time,
+    };
+    const header = utf8.encode(
+      canonical({ sig: btoa(binary(parts.signature)), stmt: statement }));
+    const { message } = parseHeader(header);
+    checkSignature(parts.publicKey, message, parts.signature, "the statement");
+    steps.pass(`Signed for organisation ${org}, in a submission of ${entries(Number(parts.n))},`
+      + ` under key ${signer}.`);
+    const root = provenRoot(id, parts.index, parts.size, parts.proof);
+    const text = `${log}\n${parts.size}\n${btoa(binary(root))}\n\n\u2014 ${log} `;
+    const line = `${btoa(binary(concat(keyHash, parts.logSignature)))}\n`;
+    const checkpoint = openCheckpoint(concat(utf8.encode(text + line), parts.cosigned), own);
+    steps.pass(`The entry is leaf ${parts.index}. ${checkpointText(checkpoint)}`);
+    return { checkpoint, entry, id, index: Number(parts.index) };
+  }
+
   // --- one answer for all that was brought -------------------------------------------------------
 
   const BUNDLE_STEPS = [
@@ -1133,10 +1304,28 @@ const TheriacVerify = (() => {
     });
   }
 
+  const NOT_CARRIED = "Whose key it is, that it was valid there, and that endorsements hold: a code"
+    + " has no room for the log's governance. Take the entry's proof bundle for that.";
+
+  function ofQr(brought, key) {
+    const steps = new Steps(
+      "The code is a proof", BUNDLE_STEPS[1], "The signature holds, under the key in the code",
+      "The log signed a checkpoint with the entry in it");
+    return withSteps(steps, () => {
+      const { checkpoint, entry, id, index } = checkQr(brought.qr, key, steps);
+      const open = [NOT_CARRIED, NO_WITNESS, NOT_TRUE];
+      if (checkpoint.ignored) open.push(ignoredText(checkpoint));
+      const closed = entry.commitments.length;
+      if (closed) open.push(`What ${closed} of the entry's commitments stand for.`);
+      return { open, entry, where: index, who: "", id: hex(id) };
+    });
+  }
+
   // What is looked at beside each kind of proof; the first of these that is there decides.
   const LOOKED_AT = {
     bundle: ["bundle", "tlog-proof", "receipt", "checkpoint"],
     "tlog-proof": ["tlog-proof", "leaf"],
+    qr: ["qr"],
     checkpoint: ["checkpoint"],
   };
 
@@ -1173,6 +1362,7 @@ const TheriacVerify = (() => {
     }
     if (brought.bundle) return ofBundle(brought, key);
     if (brought["tlog-proof"]) return ofTlogProof(brought, key);
+    if (brought.qr) return ofQr(brought, key);
     if (brought.checkpoint) return ofCheckpoint(brought, key);
     if (brought.receipt) {
       const text = "A receipt is signed under a key that the log's first entry names. Add the proof"
@@ -1190,7 +1380,9 @@ const TheriacVerify = (() => {
     return { ...first, verdict, what, index, steps: [...first.steps, ...second.steps] };
   }
 
-  return { verify, kindOf, signatureHolds, sha256, sha512, isTime };
+  return {
+    verify, kindOf, signatureHolds, sha256, sha512, isTime, readCodes, joinCodes, unpackCode, Bad,
+  };
 })();
 
 // --- the page --------------------------------------------------------------------------------------
@@ -1203,6 +1395,7 @@ const TheriacVerify = (() => {
     checkpoint: "checkpoint",
     receipt: "receipt",
     leaf: "entry",
+    qr: "proof",
     unknown: "other",
   };
   const VERDICTS = {
@@ -1348,6 +1541,64 @@ const TheriacVerify = (() => {
     filled = key;
   }
 
+  // Codes of one proof arrive one by one, each perhaps in a page of its own: they meet in storage.
+  const CODES_KEY = "theriac-codes";
+
+  function codesKept() {
+    try {
+      return TheriacVerify.readCodes(localStorage.getItem(CODES_KEY) || "");
+    } catch {
+      return []; // no storage for this page
+    }
+  }
+
+  function codesKeep(codes) {
+    const texts = codes.map((one) => `tq1.${one.part}.${one.count}.${one.check}.${one.digits}`);
+    try {
+      if (texts.length) localStorage.setItem(CODES_KEY, texts.join(" "));
+      else localStorage.removeItem(CODES_KEY);
+    } catch {
+      // The codes are pasted together then.
+    }
+  }
+
+  // Take the text of scanned codes; say what is missing or damaged, or check what they carry.
+  async function takeCodes(text, name) {
+    const found = TheriacVerify.readCodes(text);
+    if (!found.length) {
+      refuse("That is no text of a printed code: one begins with tq1. or has it in its address.");
+      return;
+    }
+    const { check: wanted } = found[0];
+    const kept = codesKept().filter((one) => one.check === wanted);
+    let joined;
+    try {
+      joined = TheriacVerify.joinCodes([...kept, ...found]);
+    } catch (error) {
+      if (!(error instanceof TheriacVerify.Bad)) throw error;
+      codesKeep([]);
+      chosen.delete("qr");
+      const box = verdictBox("bad", "");
+      box.append(element("p", { text: `${error.what}. Scan the code once more.` }));
+      return;
+    }
+    if (joined.missing.length) {
+      codesKeep([...kept, ...found]);
+      chosen.delete("qr");
+      const box = verdictBox("incomplete", "");
+      box.append(element("p", { text: `This proof is printed as ${joined.count} codes. Scan number`
+        + ` ${joined.missing.join(" and ")} too, or paste the texts of all of them.` }));
+      return;
+    }
+    codesKeep([]);
+    chosen.set("qr", { name, data: await TheriacVerify.unpackCode(joined.payload) });
+    check();
+  }
+
+  function takeFragment() {
+    if (TheriacVerify.readCodes(location.hash).length) takeCodes(location.hash, "The scanned code");
+  }
+
   let turn = 0;
 
   function check() {
@@ -1391,6 +1642,11 @@ const TheriacVerify = (() => {
         return;
       }
       const kind = TheriacVerify.kindOf(data);
+      const text = kind === "unknown" ? new TextDecoder().decode(data) : "";
+      if (TheriacVerify.readCodes(text).length) {
+        await takeCodes(text, file.name);
+        return;
+      }
       if (kind === "vkey") keyTake(new TextDecoder().decode(data).trim(), file.name);
       else chosen.set(kind, { name: file.name, data });
     }
@@ -1407,8 +1663,20 @@ const TheriacVerify = (() => {
     if (changed || event.inputType === "insertFromPaste") filled = "";
     check();
   });
+  place("code").addEventListener("input", () => {
+    const text = place("code").value;
+    if (text.trim()) {
+      takeCodes(text, "The pasted code");
+    } else {
+      chosen.delete("qr");
+      check();
+    }
+  });
+  window.addEventListener("hashchange", takeFragment);
   place("over").addEventListener("click", () => {
     chosen.clear();
+    codesKeep([]);
+    place("code").value = "";
     keysBrought.clear();
     // What a file filled in goes with the files.
     if (filled && place("vkey").value.trim() === filled) place("vkey").value = "";
@@ -1435,4 +1703,5 @@ const TheriacVerify = (() => {
     }
   });
   check();
+  takeFragment();
 })();
