@@ -16,6 +16,8 @@ from foundation.problems import problem_response
 from foundation.tenancy import acting_as
 
 ADMIN = "/admin/"
+# Pages that open their own transactions, as all pages outside the admin do.
+GOVERNANCE = "/admin/governance/"
 LOGIN = "/admin/login/"
 
 
@@ -47,7 +49,7 @@ class ActingMiddleware:
         Here and not around the layers below: those turn an exception into an answer, and what
         the page had written would stay.
         """
-        if not request.path.startswith(ADMIN):
+        if not request.path.startswith(ADMIN) or request.path.startswith(GOVERNANCE):
             return None
         logs_in = request.path == LOGIN
         actor = AUTHENTICATION if logs_in else getattr(request, "actor", None) or PUBLIC

@@ -19,6 +19,7 @@ admin.site.index_title = "Administration"
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("web.urls")),
+    path("admin/governance/", include("web.ceremonies.urls")),
     path("admin/", admin.site.urls),
     path("scan/", include("web.scan.urls")),
     path("verify/", include("web.verify.urls")),

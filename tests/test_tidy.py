@@ -90,6 +90,7 @@ NAMED_IN_SETTINGS = {
     "foundation.openapi",
     "foundation.parsers",
     "vault.urls",
+    "web.ceremonies.urls",
     "web.explorer.urls",
     "web.scan.urls",
     "web.urls",
