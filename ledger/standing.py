@@ -3,12 +3,12 @@
 For whoever looks from outside. Inside ``acting_as`` only.
 """
 
+import datetime as dt
 from dataclasses import dataclass
 from uuid import UUID
 
 from django.conf import settings
 from django.db import connections
-from django.db.models import Count
 
 from foundation.tenancy import current_alias
 from ledger.core.endorsement import EndorsementPolicy
@@ -70,13 +70,23 @@ class WitnessSeen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """Two heads of one log that contradict each other, as its key signed them."""
+
+    kind: str
+    cosigned_note: str
+    note: str
+    seen_at: dt.datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WatchedLog:
-    """Another's log that this server witnesses, and how many of its heads contradict others."""
+    """Another's log that this server witnesses, and the newest evidence against it."""
 
     origin: str
     watched: bool
     size: int
-    conflicts: int
+    conflicts: tuple[Evidence, ...]
 
 
 def member_page(log: LogInfo, *, after: int, limit: int) -> list[MemberSeen]:
@@ -145,16 +155,20 @@ def freeze_reason(log: LogInfo) -> str:
 
 def watched_logs() -> list[WatchedLog]:
     """Return the logs of others that this server witnesses, those it dropped too."""
-    counted = WitnessConflict.objects.values("log_id").annotate(count=Count("id"))
-    conflicts = dict(counted.values_list("log_id", "count"))
+    conflicts: dict[int, list[Evidence]] = {}
+    for row in WitnessConflict.objects.order_by("-id")[:LISTED_MAX]:
+        found = Evidence(
+            kind=row.kind, cosigned_note=row.cosigned_note, note=row.note, seen_at=row.seen_at
+        )
+        conflicts.setdefault(row.log_id, []).append(found)
     return [
         WatchedLog(
-            origin=row.origin,
-            watched=bool(row.vkeys),
-            size=row.size,
-            conflicts=conflicts.get(row.pk, 0),
+            origin=log.origin,
+            watched=bool(log.vkeys),
+            size=log.size,
+            conflicts=tuple(conflicts.get(log.pk, ())),
         )
-        for row in WitnessedLog.objects.order_by("origin")[:LISTED_MAX]
+        for log in WitnessedLog.objects.order_by("origin")[:LISTED_MAX]
     ]
 
 

@@ -188,6 +188,45 @@ def test_a_key_of_ones_own_proves_that_it_is_held(world: World) -> None:
     assert turned["body"]["old"] == entry["body"]["key"]
 
 
+def test_keys_that_the_server_holds_are_made_and_rotated_there(world: World) -> None:
+    pharmacy = world.admit()
+    client = staff(world, pharmacy)
+    (first,) = keys_of(pharmacy)
+    look = shown(step(client, "rotate", "look", key=first))
+    assert f'"old": "{first}"' in look
+    assert "made by the server once you confirm" in look
+    turned = written(pharmacy, do(client, "rotate", key=first, label="of 2027"))
+    assert (turned["body"]["old"], turned["body"]["label"]) == (first, "of 2027")
+    world.channel.sequence()
+    assert keys_of(pharmacy) == [turned["body"]["key"]]
+    mine = written(pharmacy, do(client, "my-key"))
+    assert mine["body"]["holder"] == "person"
+    # Another's key is none to rotate, and a person's is not rotated.
+    world.channel.sequence()
+    for key in (keys_of(world.operator)[0], mine["body"]["key"]):
+        public = b64encode(bytes(Seed.generate().verify_key)).decode()
+        assert step(client, "rotate", "look", key=key, public_key=public).status_code in (403, 422)
+        assert step(client, "rotate", "do", key=key, password=PASSWORD).status_code == 403
+
+
+def test_leaving_under_a_policy_is_proposed(world: World) -> None:
+    pharmacy = world.admit()
+    policy_set(
+        actor=world.operator,
+        kind="ledger.member.left.v1",
+        n=1,
+        organisations=[world.operator.organisation],
+        now=NOW,
+    )
+    world.channel.sequence()
+    client = staff(world, pharmacy)
+    data = {"organisation": pharmacy.organisation, "reason": "closed"}
+    assert do(client, "leave", **data)["Location"] == GOVERNANCE
+    page = shown(client.get(GOVERNANCE))
+    assert "Nothing was written in the log yet." in page
+    assert "0 of 1 endorsements; not yet: Operator" in page
+
+
 def test_the_operator_admits_sets_a_policy_and_takes_a_member_out(world: World) -> None:
     client = staff(world, world.operator)
     id_ = str(uuid4())

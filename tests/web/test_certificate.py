@@ -151,6 +151,13 @@ def test_printed_scanned_and_checked(channel: Channel, live_pages: str, tmp_path
                 expected = "sound" if number == count else "incomplete"
                 page.wait_for_selector(f"#result[data-verdict={expected}]")
             assert entry_id in page.locator("#result").inner_text()
+            assert (
+                "It is the key that the server of this page states."
+                in page.locator(".steps li.trusted").inner_text()
+            )
+            page.locator("#vkey").fill("")
+            page.locator("#vkey").fill(vkey)
+            page.wait_for_selector("#result .steps li.holds:nth-child(2)")
             assert "Whose key it is" in page.locator(".unproven").inner_text()
             page.goto(disk.as_uri())
             page.locator("#codes summary").click()

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from html import unescape
 from uuid import uuid4
 
 import pytest
@@ -26,7 +27,9 @@ from ledger.services import (
     policy_set,
     submission_append,
 )
+from ledger.services.witness import witnessed_log_add
 from tests.conftest import NOW, Channel
+from tests.ledger.other_log import OtherLog
 from tests.ledger.scripted_witness import ScriptedWitness
 
 KIND = "test.thing.done.v1"
@@ -286,6 +289,25 @@ def test_a_page_costs_the_same_however_much_there_is(fresh_db: Channel, anyone: 
     assert small[:-1] == large[:-1]
     assert max(large) <= 22, dict(zip((*PARTS, "entry"), large, strict=True))
     assert large[-1] - small[-1] <= 4
+
+
+def test_a_log_that_forked_is_shown_with_both_heads(fresh_db: Channel, anyone: Client) -> None:
+    assert fresh_db.log.name == "main"
+    other, honest = OtherLog(), OtherLog()
+    for log in (other, honest):
+        witnessed_log_add(vkey=format_vkey(log.key), now=NOW)
+    forked = other.leaves(5, "forked", common=4)
+    for log, leaves, old in ((honest, honest.leaves(3), 0), (other, other.leaves(5), 0)):
+        anyone.post(
+            "/witness/add-checkpoint", log.request(leaves, old), content_type="application/x"
+        )
+    anyone.post("/witness/add-checkpoint", other.request(forked, 5), content_type="application/x")
+    page = words(anyone.get("/explorer/main/witnesses/"))
+    assert f"{honest.origin} one history cosigned up to 3 leaves" in page
+    assert f"{other.origin} 1 contradicting head cosigned up to 5 leaves Fork: one size" in page
+    text = unescape(anyone.get("/explorer/main/witnesses/").content.decode())
+    assert other.note(forked).decode() in text
+    assert other.note(other.leaves(5)).decode() in text
 
 
 @pytest.mark.usefixtures("channel")

@@ -855,7 +855,14 @@ const TheriacVerify = (() => {
   }
 
   // `keyFile` names the file that brought the key, where nobody gave it by hand.
-  function trust(steps, { given, keyFile }, own) {
+  // `stated`: the server that handed out this page put the key there, and nobody confirmed it.
+  function trust(steps, { given, keyFile, stated }, own) {
+    if (given !== null && stated) {
+      const text = "It is the key that the server of this page states. Whoever doubts the server"
+        + ` compares it with one known from elsewhere, or pastes that one above: ${given}`;
+      steps.pass(text, { state: "trusted" });
+      return;
+    }
     if (given !== null && keyFile) {
       const text = `The key came with the files themselves, in ${keyFile}, and is taken on trust for`
         + ` that reason only; compare it with one that you know from elsewhere: ${given}`;
@@ -1330,12 +1337,13 @@ const TheriacVerify = (() => {
   };
 
   /* The answer for files (arrays of bytes) under a key (or null for the file's own), which came
-   * from the file named `keyFile`, or was given by hand where that is "":
+   * from the file named `keyFile`, or was given by hand where that is "" (or, where it is `stated`,
+   * by this page's own server):
    * verdict "sound", "bad" or "incomplete"; the steps; what stays open; the first thing that does
    * not hold (`what`) and its place in the log (`index`); and the places in `files` of those that
    * the verdict says nothing about (`unused`).
    */
-  function verify(files, vkey, keyFile = "") {
+  function verify(files, vkey, keyFile = "", stated = false) {
     const brought = {};
     const at = {};
     files.forEach((data, index) => {
@@ -1347,7 +1355,7 @@ const TheriacVerify = (() => {
     const proof = Object.keys(LOOKED_AT).find((kind) => kind in brought);
     const looked = (LOOKED_AT[proof] || Object.keys(at)).map((kind) => at[kind]);
     const unused = [...files.keys()].filter((index) => !looked.includes(index));
-    return { ...answerTo(brought, { given: vkey, keyFile }), unused };
+    return { ...answerTo(brought, { given: vkey, keyFile, stated }), unused };
   }
 
   function answerTo(brought, key) {
@@ -1417,6 +1425,7 @@ const TheriacVerify = (() => {
   const chosen = new Map(); // kind -> {name, data}
   const keysBrought = new Map(); // key -> what brought it, in words
   let filled = ""; // the key that a file put into the field, until a person changes it
+  let touched = false; // whether a person typed or pasted a key
 
   function element(tag, { text = "", className = "" } = {}, ...children) {
     const made = document.createElement(tag);
@@ -1624,7 +1633,11 @@ const TheriacVerify = (() => {
     // A pause in which the words above are drawn; what was changed meanwhile is checked instead.
     const mine = turn;
     setTimeout(() => {
-      if (mine === turn) show(TheriacVerify.verify(files, vkey, keyFile), conflict, names);
+      if (mine !== turn) return;
+      // A printed code leads to the server that it names: that server's word is no proof.
+      const byServer = !touched && vkey === place("vkey").defaultValue.trim();
+      const stated = chosen.has("qr") && byServer;
+      show(TheriacVerify.verify(files, vkey, keyFile, stated), conflict, names);
     }, 20);
   }
 
@@ -1659,6 +1672,7 @@ const TheriacVerify = (() => {
     take(files);
   });
   place("vkey").addEventListener("input", (event) => {
+    touched = true;
     const changed = place("vkey").value.trim() !== filled;
     if (changed || event.inputType === "insertFromPaste") filled = "";
     check();
