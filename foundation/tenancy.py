@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import connections, transaction
 from django.db.models import Model
 
-from foundation.core.actor import SYSTEM, Actor
+from foundation.core.actor import Actor, ActorKind
 
 APP_ALIAS = "default"
 SYSTEM_ALIAS = "system"
@@ -45,7 +45,7 @@ def acting_as(actor: Actor) -> Iterator[None]:
             raise ActorChangedError(f"already acting as {outer.kind}, not as {actor.kind}")
         yield
         return
-    alias = SYSTEM_ALIAS if actor == SYSTEM else APP_ALIAS
+    alias = SYSTEM_ALIAS if actor.kind is ActorKind.SYSTEM else APP_ALIAS
     token = _current.set(actor)
     try:
         with transaction.atomic(using=alias, durable=True):
@@ -74,7 +74,7 @@ def current_actor() -> Actor:
 
 def current_alias() -> str:
     """Return the database alias of this transaction, for raw SQL."""
-    return SYSTEM_ALIAS if current_actor() == SYSTEM else APP_ALIAS
+    return SYSTEM_ALIAS if current_actor().kind is ActorKind.SYSTEM else APP_ALIAS
 
 
 class TenancyRouter:

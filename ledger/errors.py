@@ -16,6 +16,27 @@ class NoLogError(UnavailableError):
     title = "The channel has no log yet"
 
 
+class ChannelExistsError(ConflictError):
+    """The channel has its log already."""
+
+    slug = "channel-exists"
+    title = "The channel has its log already"
+
+
+class NotAMemberError(ForbiddenError):
+    """The organisation is no member of the channel that the request is about."""
+
+    slug = "not-a-member"
+    title = "Your organisation is no member of this channel"
+
+
+class ChannelNotHereError(UnprocessableError):
+    """The address writes and reads in the directory only, and the request names a channel."""
+
+    slug = "channel-not-here"
+    title = "This is not done in a channel of its own"
+
+
 class NoKeyError(ForbiddenError):
     """The organisation, or the person, has no key that may sign this now."""
 

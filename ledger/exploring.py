@@ -99,7 +99,7 @@ class EntrySeen:
 
 def entries_readable(log: LogInfo, actor: Actor) -> bool:
     """Return whether this visitor may read the entries of a log, and who is in it."""
-    del log, actor  # every channel of today is open to anybody, as /log/<channel>/ is
+    del log, actor  # a channel for members only is not found by others: the rows are not shown
     return True
 
 

@@ -13,10 +13,9 @@ from foundation.core.actor import SYSTEM
 from foundation.health import readiness_check
 from foundation.metrics import Gauge, metrics_source
 from foundation.tenancy import acting_as
-from ledger.errors import NoLogError
 from ledger.models import Checkpoint, LogFreeze, Pending, WitnessConflict
 from ledger.published import checkpoint_published
-from ledger.selectors import checkpoint_latest, current_log
+from ledger.selectors import LogInfo, checkpoint_latest, log_list
 
 
 @readiness_check("sequencer")
@@ -30,9 +29,7 @@ def sequencer_trouble(*, now: dt.datetime) -> str:
     try:
         with acting_as(SYSTEM):
             if LogFreeze.objects.exists():
-                return (
-                    "the log is frozen: stored bytes differ from their hash, or it was rolled back"
-                )
+                return "a log is frozen: stored bytes differ from their hash, or it was rolled back"
             if Pending.objects.filter(submission__deadline_at__lt=now).exists():
                 return "submissions wait beyond the deadline of their receipts"
     except DatabaseError:
@@ -53,12 +50,14 @@ def checkpoint_trouble(*, now: dt.datetime) -> str:
     that receipts promise is the sign of a sequencer that is gone or behind.
     """
     try:
-        state = log_state(now=now)
+        states = log_states(now=now).values()
     except DatabaseError:
         return "cannot be asked"
-    if state is None or state.waiting_s * 2 < state.deadline_s:
+    late = [state for state in states if state.waiting_s * 2 >= state.deadline_s]
+    if not late:
         return ""
-    return f"the last one is {state.head_age_s:.0f} s old, and submissions wait"
+    age_s = max(state.head_age_s for state in late)
+    return f"the last one is {age_s:.0f} s old, and submissions wait"
 
 
 @readiness_check("witnesses")
@@ -74,18 +73,20 @@ def witnesses_trouble(*, now: dt.datetime) -> str:
     """
     try:
         with acting_as(SYSTEM):
-            log = current_log()
-            head = checkpoint_published(log)
-            beyond = Checkpoint.objects.filter(log_id=log.id, size__gt=head.size if head else 0)
-            since = beyond.order_by("size").values_list("signed_at", flat=True).first()
-    except NoLogError:
-        return ""
+            since = [_unpublished_since(log) for log in log_list()]
     except DatabaseError:
         return "cannot be asked"
-    waited_s = 0.0 if since is None else (now - since).total_seconds()
+    waited_s = max(((now - each).total_seconds() for each in since if each), default=0.0)
     if waited_s * 2 < settings.RECEIPT_DEADLINE_S:
         return ""
     return f"no quorum of witnesses for {waited_s:.0f} s: newer heads are provisional"
+
+
+def _unpublished_since(log: LogInfo) -> dt.datetime | None:
+    """Return when the oldest head that is not published was signed."""
+    head = checkpoint_published(log)
+    beyond = Checkpoint.objects.filter(log_id=log.id, size__gt=head.size if head else 0)
+    return beyond.order_by("size").values_list("signed_at", flat=True).first()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,22 +103,20 @@ class LogState:
     published: int
 
 
-def log_state(*, now: dt.datetime) -> LogState | None:
-    """Return the state of this deployment's log, ``None`` before its genesis."""
+def log_states(*, now: dt.datetime) -> dict[str, LogState]:
+    """Return the state of each channel's log by its name, the directory first."""
     with acting_as(SYSTEM):
-        try:
-            log = current_log()
-        except NoLogError:
-            return None
-        head = checkpoint_latest(log)
-        found = Pending.objects.filter(log_id=log.id).aggregate(
-            waiting=Count("submission_id"),
-            since=Min("submission__received_at"),
-            deadline=Min("submission__deadline_at"),
-            overdue=Count("submission_id", filter=Q(submission__deadline_at__lt=now)),
-        )
-        frozen = LogFreeze.objects.exists()
-        published = checkpoint_published(log)
+        return {log.name: _state(log, now) for log in log_list()}
+
+
+def _state(log: LogInfo, now: dt.datetime) -> LogState:
+    head, published = checkpoint_latest(log), checkpoint_published(log)
+    found = Pending.objects.filter(log_id=log.id).aggregate(
+        waiting=Count("submission_id"),
+        since=Min("submission__received_at"),
+        deadline=Min("submission__deadline_at"),
+        overdue=Count("submission_id", filter=Q(submission__deadline_at__lt=now)),
+    )
     since = found["since"] or now
     return LogState(
         size=head.size if head else 0,
@@ -126,7 +125,7 @@ def log_state(*, now: dt.datetime) -> LogState | None:
         waiting_s=(now - since).total_seconds(),
         overdue=found["overdue"],
         deadline_s=((found["deadline"] or now) - since).total_seconds() or 1.0,
-        frozen=frozen,
+        frozen=LogFreeze.objects.filter(log_id=log.id).exists(),
         published=published.size if published else 0,
     )
 
@@ -144,11 +143,16 @@ GAUGES = {
 
 @metrics_source("ledger")
 def gauges() -> Iterator[Gauge]:
-    """Yield how far the log is; nothing before its genesis."""
-    state = log_state(now=timezone.now())  # noqa: TID251 - who looks reads the clock
-    if state is not None:
-        for field, (name, about) in GAUGES.items():
-            yield Gauge(name=name, about=about, value=float(getattr(state, field)))
+    """Yield how far each log is; nothing before the first genesis."""
+    states = log_states(now=timezone.now())  # noqa: TID251 - who looks reads the clock
+    for field, (name, about) in GAUGES.items():
+        for channel, state in states.items():
+            yield Gauge(
+                name=name,
+                about=about,
+                value=float(getattr(state, field)),
+                labels=(("channel", channel),),
+            )
 
 
 @metrics_source("witness")

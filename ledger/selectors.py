@@ -3,35 +3,63 @@
 import datetime as dt
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from uuid import UUID
 
-from django.conf import settings
 from django.db import connections
 from django.db.models import Q
 
-from foundation.core.actor import ActorKind
 from foundation.core.problem import NotFoundError
-from foundation.tenancy import current_actor, current_alias
+from foundation.tenancy import current_alias
+from ledger.channels import (
+    LogInfo,
+    current_log,
+    directory_log,
+    forget_logs,
+    is_operator,
+    log_get,
+    log_key_name,
+    log_list,
+    log_of_origin,
+    receipt_key_name,
+)
 from ledger.core.merkle import HASH_SIZE_BYTES, tree_root
 from ledger.core.proof import prove_consistency, prove_inclusion
 from ledger.core.statement import build_header
 from ledger.core.tiles import TILE_HEIGHT, TILE_WIDTH
-from ledger.errors import NoLogError, NotSequencedError, UnknownEntryError
-from ledger.models import Checkpoint, Entry, Leaf, Log, Member, SigningKey, Tile
+from ledger.errors import NotSequencedError, UnknownEntryError
+from ledger.models import Checkpoint, Entry, Leaf, Member, SigningKey, Tile
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogInfo:
-    """A channel's log, as its genesis declares it."""
-
-    id: int
-    name: str
-    origin: str
-    vkey: str
-    operator_id: UUID
-    receipt_key_id: str
-    receipt_public_key: bytes
+__all__ = [
+    "HEADS",
+    "EntryInfo",
+    "Head",
+    "KeyInfo",
+    "LogInfo",
+    "NodeReader",
+    "Place",
+    "checkpoint_at",
+    "checkpoint_latest",
+    "consistency_proof",
+    "current_log",
+    "directory_log",
+    "entry_get",
+    "entry_list",
+    "forget_logs",
+    "inclusion_proof",
+    "is_operator",
+    "key_list",
+    "key_page",
+    "leaf_data",
+    "log_get",
+    "log_key_name",
+    "log_list",
+    "log_of_origin",
+    "member_list",
+    "place_of",
+    "places",
+    "receipt_key_name",
+    "submissions_of",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +95,7 @@ class EntryInfo:
     kind: str
     content: bytes
     place: Place | None
+    log_id: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,64 +113,6 @@ class KeyInfo:
 
 # Word of a new head, signed or cosigned, goes to who listens to this (``foundation.notices``).
 HEADS = "theriac_heads"
-
-_LOGS: dict[tuple[str, str], LogInfo] = {}
-
-
-def current_log() -> LogInfo:
-    """Return this deployment's log; raise ``NoLogError`` before its genesis."""
-    return log_get(settings.CHANNEL_NAME)
-
-
-def log_get(name: str) -> LogInfo:
-    """Return a channel's log by its word in the address.
-
-    Raise ``NotFoundError``, or ``NoLogError`` where this deployment's own is not created yet.
-    """
-    # What genesis declares never changes, so a process asks once per database.
-    key = (str(connections[current_alias()].settings_dict["NAME"]), name)
-    if key not in _LOGS:
-        row = Log.objects.filter(name=name).first()
-        if row is None and name != settings.CHANNEL_NAME:
-            raise NotFoundError("there is no channel of this name")
-        if row is None:
-            raise NoLogError(f"create the channel {name!r} first: ./theriac channel_create")
-        _LOGS[key] = LogInfo(
-            id=row.pk,
-            name=row.name,
-            origin=row.origin,
-            vkey=row.vkey,
-            operator_id=row.operator_id,
-            receipt_key_id=row.receipt_key_id,
-            receipt_public_key=bytes(row.receipt_public_key),
-        )
-    return _LOGS[key]
-
-
-def log_of_origin(origin: str) -> LogInfo:
-    """Return the log that receipts and entries call so; raise ``NotFoundError``."""
-    log = current_log()
-    if log.origin == origin:
-        return log
-    name = Log.objects.filter(origin=origin).values_list("name", flat=True).first()
-    if name is None:
-        raise NotFoundError("there is no log of this origin")
-    return log_get(name)
-
-
-def forget_logs() -> None:
-    """Forget the logs that this process remembers: tests make many of one name."""
-    _LOGS.clear()
-
-
-def log_key_name(origin: str) -> str:
-    """Return the provider's name of the key that signs a log's checkpoints."""
-    return f"log/{sha256(origin.encode()).hexdigest()}"
-
-
-def receipt_key_name(origin: str) -> str:
-    """Return the provider's name of the key that signs a log's receipts."""
-    return f"receipt/{sha256(origin.encode()).hexdigest()}"
 
 
 def checkpoint_latest(log: LogInfo) -> Head | None:
@@ -170,13 +141,17 @@ def _head(row: Checkpoint) -> Head:
 
 def places(log: LogInfo, entry_ids: Iterable[bytes]) -> dict[bytes, Place]:
     """Return where the sequenced ones of these entries stand; promised ones are left out."""
+    return _places(log.id, entry_ids)
+
+
+def _places(log_id: int, entry_ids: Iterable[bytes]) -> dict[bytes, Place]:
     with connections[current_alias()].cursor() as cursor:
         cursor.execute(
             "SELECT entry.entry_id, leaf.log_index, entry.position"
             " FROM ledger_entry AS entry JOIN ledger_leaf AS leaf"
             " ON leaf.submission_id = entry.submission_id AND leaf.position = 0"
             " WHERE leaf.log_id = %s AND entry.entry_id = ANY(%s)",
-            [log.id, list(entry_ids)],
+            [log_id, list(entry_ids)],
         )
         return {
             bytes(entry_id): Place(
@@ -187,20 +162,24 @@ def places(log: LogInfo, entry_ids: Iterable[bytes]) -> dict[bytes, Place]:
 
 
 def entry_get(entry_id: bytes, log: LogInfo | None = None) -> EntryInfo:
-    """Return an entry of the log (the deployment's unless given) by its leaf hash.
+    """Return an entry by its leaf hash: of ``log``, or of any that the actor may know of.
 
     Raise ``UnknownEntryError``.
     """
-    log = log or current_log()
-    row = Entry.objects.filter(entry_id=entry_id, submission__log_id=log.id).first()
-    if row is None:
+    row = Entry.objects.filter(entry_id=entry_id).first()
+    if row is None or (log is not None and row.log_id != log.id):
         raise UnknownEntryError("no entry has this id")
+    return _entry_info(row, _places(row.log_id, [entry_id]).get(entry_id))
+
+
+def _entry_info(row: Entry, place: Place | None) -> EntryInfo:
     return EntryInfo(
-        entry_id=entry_id,
+        entry_id=bytes(row.entry_id),
         organisation_id=row.organisation_id,
         kind=row.kind,
         content=bytes(row.content),
-        place=places(log, [entry_id]).get(entry_id),
+        place=place,
+        log_id=row.log_id,
     )
 
 
@@ -233,21 +212,12 @@ def entry_list(
 ) -> list[EntryInfo]:
     """Return sequenced entries of these kinds in log order; all, or at most ``limit`` of them."""
     log = log or current_log()
-    rows = Entry.objects.filter(kind__in=kinds, submission__log_id=log.id)
+    rows = Entry.objects.filter(kind__in=kinds, log_id=log.id)
     if organisation_id is not None:
         rows = rows.filter(organisation_id=organisation_id)
     found = {bytes(row.entry_id): row for row in rows[:limit]}
     placed = sorted(places(log, found).values(), key=lambda place: place.log_index)
-    return [
-        EntryInfo(
-            entry_id=place.entry_id,
-            organisation_id=found[place.entry_id].organisation_id,
-            kind=found[place.entry_id].kind,
-            content=bytes(found[place.entry_id].content),
-            place=place,
-        )
-        for place in placed
-    ]
+    return [_entry_info(found[place.entry_id], place) for place in placed]
 
 
 def member_list(log: LogInfo) -> list[tuple[UUID, str, str]]:
@@ -257,8 +227,8 @@ def member_list(log: LogInfo) -> list[tuple[UUID, str, str]]:
 
 
 def key_list(organisation_id: UUID | None = None) -> list[KeyInfo]:
-    """Return the keys that the log knows, oldest first."""
-    rows = SigningKey.objects.order_by("added_index", "key_id")
+    """Return the keys that the log that the actor acts in knows, oldest first."""
+    rows = SigningKey.objects.filter(log_id=current_log().id).order_by("added_index", "key_id")
     if organisation_id is not None:
         rows = rows.filter(organisation_id=organisation_id)
     return [_key_info(row) for row in rows]
@@ -373,11 +343,3 @@ def place_of(entry: EntryInfo) -> Place:
     if entry.place is None:
         raise NotSequencedError("the entry is promised; ask again after its receipt's deadline")
     return entry.place
-
-
-def is_operator() -> bool:
-    """Return whether the acting organisation operates this log."""
-    actor = current_actor()
-    return actor.kind is ActorKind.ORGANISATION and (
-        actor.organisation_id == current_log().operator_id
-    )

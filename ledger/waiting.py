@@ -1,14 +1,15 @@
 """``Prefer: wait=…`` (RFC 7240): whoever wants it gets the sequenced receipt, not the promise.
 
-Waiting is looking whenever a head was signed or cosigned, each time in a transaction of its own
-as nobody in particular: the write it waits for is committed, and nothing is held meanwhile.
+Waiting is looking whenever a head was signed or cosigned, each time in a transaction of its own as
+the organisation whose receipt it is: the write it waits for is committed, and nothing is held
+meanwhile.
 """
 
 import re
 import time
 from uuid import UUID
 
-from foundation.core.actor import PUBLIC
+from foundation.core.actor import organisation_actor
 from foundation.notices import listening
 from foundation.tenancy import acting_as
 from ledger.core.sequenced import Sequenced
@@ -33,7 +34,7 @@ def sequenced_wait(
     end = time.monotonic() + wait_s
     with listening(HEADS) as wait:
         while True:
-            with acting_as(PUBLIC):
+            with acting_as(organisation_actor(organisation_id)):
                 found = sequenced_of(log_of_origin(origin), organisation_id, submission_id)
             left = end - time.monotonic()
             if found is not None or left <= 0:

@@ -22,10 +22,6 @@ RANKS = {
     "records": 4,
     "claims": 5,
 }
-# Tables that row-level security does not cover, and why.
-WITHOUT_ROW_SECURITY = {
-    "ledger_leaf": "COPY FROM is refused under it; it holds hashes only",
-}
 # Personal by what it opens; nobody may delete it at all.
 OF_NO_PERSON = {"vault_keyring"}
 # The log itself: insert-only like facts, but entries need no entry.
@@ -131,7 +127,7 @@ def test_every_table_of_ours_is_under_forced_row_security() -> None:
         )
         if not table.startswith(third_party)
     }
-    assert uncovered == set(WITHOUT_ROW_SECURITY)
+    assert uncovered == set()
 
 
 @pytest.mark.usefixtures("db")

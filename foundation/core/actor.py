@@ -42,7 +42,8 @@ class Actor:
     ``organisation_id`` is set for ``ORGANISATION``; ``person_id`` for a logged-in person, and
     for a patient; ``api_key_id`` and ``scopes`` for a request under an API key.
     ``reauthenticated_at`` is when the person last proved who they are: the keys that a person
-    holds are used only within five minutes of it.
+    holds are used only within five minutes of it. ``channel`` names the channel that the act is
+    about; empty is the deployment's first one, its directory.
     """
 
     kind: ActorKind
@@ -52,6 +53,7 @@ class Actor:
     api_key_id: UUID | None = None
     scopes: frozenset[str] = frozenset()
     reauthenticated_at: dt.datetime | None = None
+    channel: str = ""
 
     def __post_init__(self) -> None:
         """Refuse the combinations that would see rows of nobody, or of everybody."""

@@ -22,6 +22,7 @@ COLUMNS: dict[str, dict[str, str]] = {
     },
     "ledger_entry": {
         "entry_id": RECOMPUTED,
+        "log_id": RECOMPUTED,
         "submission_id": RECOMPUTED,
         "position": RECOMPUTED,
         "organisation_id": RECOMPUTED,

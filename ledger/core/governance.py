@@ -13,12 +13,15 @@ from ledger.core.ed25519 import SignatureError, check_signature
 from ledger.core.endorsement import Endorsement, EndorsementPolicy, endorsement_message
 from ledger.core.entry import Entry
 from ledger.core.governing import (
+    CHANNEL_CREATED,
+    CHANNEL_LINKED,
     GENESIS,
     KEY_ADDED,
     KEY_REVOKED,
     KEY_ROTATED,
     MEMBER_ADMITTED,
     MEMBER_LEFT,
+    OF_OTHER_LOGS,
     POLICY_SET,
     PREFIX,
     RULES,
@@ -37,6 +40,8 @@ from ledger.core.membership import (
 from ledger.core.note import VerifierKey
 
 __all__ = [
+    "CHANNEL_CREATED",
+    "CHANNEL_LINKED",
     "GENESIS",
     "GENESIS_INDEX",
     "KEY_ADDED",
@@ -58,7 +63,8 @@ __all__ = [
 ]
 
 GENESIS_INDEX = 1
-KINDS = tuple(RULES)
+# Whose entries decide what a later one is worth: a proof brings them along.
+KINDS = tuple(kind for kind in RULES if kind not in OF_OTHER_LOGS)
 
 
 class Governance:
@@ -100,6 +106,11 @@ class Governance:
     def channel(self) -> str:
         """The channel's name for people."""
         return self._state.channel
+
+    @property
+    def members_only(self) -> bool:
+        """Whether the entries are for members only."""
+        return self._state.members_only
 
     @property
     def last_index(self) -> int:

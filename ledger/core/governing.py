@@ -4,6 +4,7 @@ A rule decides first and changes last, so that an entry that breaks one changes 
 the entry's signature and endorsements are worth, ``ledger.core.governance`` has asked before.
 """
 
+import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from uuid import UUID
@@ -16,7 +17,7 @@ from ledger.core.ed25519 import (
 )
 from ledger.core.endorsement import ENDORSEMENTS_MAX, EndorsementPolicy
 from ledger.core.entry import KIND, Entry
-from ledger.core.members import Members
+from ledger.core.members import ORIGIN, Members
 from ledger.core.membership import (
     NAME,
     WORD,
@@ -36,12 +37,18 @@ KEY_ADDED = "ledger.key.added.v1"
 KEY_ROTATED = "ledger.key.rotated.v1"
 KEY_REVOKED = "ledger.key.revoked.v1"
 POLICY_SET = "ledger.policy.set.v1"
+CHANNEL_CREATED = "ledger.channel.created.v1"
+CHANNEL_LINKED = "ledger.channel.linked.v1"
 PREFIX = "ledger."
+_LINE = re.compile(".*")
 
 
 @dataclass
 class State:
-    """Members, keys and policies so far; of each kind all its policies, the newest last."""
+    """Members, keys and policies so far; of each kind all its policies, the newest last.
+
+    ``members_only``: the entries are for members, the genesis says so.
+    """
 
     vkey: VerifierKey
     keys: dict[bytes, SigningKey] = field(default_factory=dict)
@@ -50,6 +57,7 @@ class State:
     receipt_key: ReceiptKey | None = None
     operator_id: UUID | None = None
     channel: str = ""
+    members_only: bool = False
 
     def copy(self) -> "State":
         """Return a state that changes by itself: what is inside is never changed in place."""
@@ -90,9 +98,11 @@ def unmet_policy(
 
 
 def _genesis(state: State, entry: Entry, body: Members, index: int) -> None:
-    body.expect(("origin", "channel", "vkey", "operator", "receipt_key", "quorum"))
+    body.expect(("origin", "channel", "vkey", "operator", "receipt_key", "quorum"), ("entries",))
     body.literal("origin", state.vkey.name)
     body.literal("quorum", "none")
+    if body.has("entries"):
+        body.literal("entries", "members")
     try:
         vkey = parse_vkey(body.text("vkey"))
     except NoteError as error:
@@ -126,6 +136,7 @@ def _genesis(state: State, entry: Entry, body: Members, index: int) -> None:
     )
     state.members[organisation_id], state.keys[key.key_id] = member, key
     state.operator_id, state.channel = organisation_id, channel
+    state.members_only = body.has("entries")
     state.receipt_key = ReceiptKey(
         key_id=key_id_of(receipt_public_key), public_key=receipt_public_key
     )
@@ -249,6 +260,35 @@ def _policy_set(state: State, entry: Entry, body: Members, index: int) -> None:
     state.policies.setdefault(kind, []).append(policy)
 
 
+def _channel_created(state: State, entry: Entry, body: Members, index: int) -> None:
+    """Take it that another log begins: origin and key in clear, or only a commitment to them."""
+    del index
+    if entry.organisation_id != state.operator_id:
+        raise GovernanceError("only the operator creates channels")
+    if entry.commitments:
+        body.expect(())
+        _check_one_commitment(entry)
+        return
+    body.expect(("origin", "vkey"))
+    origin = body.text("origin", ORIGIN)
+    if origin == state.vkey.name:
+        raise body.fault("origin", "is this very log's")
+    if not body.text("vkey", _LINE).startswith(f"{origin}+"):
+        raise body.fault("vkey", "is not a key of that origin")
+
+
+def _channel_linked(state: State, entry: Entry, body: Members, index: int) -> None:
+    """Take it that a head of another log is known here: only a commitment says which."""
+    del state, index
+    body.expect(())
+    _check_one_commitment(entry)
+
+
+def _check_one_commitment(entry: Entry) -> None:
+    if len(entry.commitments) != 1:
+        raise GovernanceError(f"{len(entry.commitments)} commitments where there is one")
+
+
 def _organisations(state: State, body: Members) -> tuple[UUID, ...]:
     """Return the organisations that a policy names: members, each once, in order."""
     texts = body.texts("orgs")
@@ -274,7 +314,11 @@ RULES: Mapping[str, Rule] = {
     KEY_ROTATED: _key_rotated,
     KEY_REVOKED: _key_revoked,
     POLICY_SET: _policy_set,
+    CHANNEL_CREATED: _channel_created,
+    CHANNEL_LINKED: _channel_linked,
 }
+# What says something of other logs, and changes nothing of who may do what in this one.
+OF_OTHER_LOGS = (CHANNEL_CREATED, CHANNEL_LINKED)
 
 
 def _check_policies(state: State, body: Members, name: str, *, gone: Collection[bytes]) -> None:

@@ -71,6 +71,7 @@ class KeyAddition(models.Model):
     ledger_role: ClassVar[LedgerRole] = LedgerRole.FACT
 
     key_id = models.CharField(primary_key=True, max_length=64)
+    log = models.ForeignKey(Log, models.PROTECT, db_index=False, db_constraint=False)  # the entry's
     organisation_id = models.UUIDField()  # who added it: an admission is the operator's
     entry_id = models.BinaryField(max_length=HASH_SIZE_BYTES)
 
@@ -85,6 +86,7 @@ class KeyRevocation(models.Model):
     ledger_role: ClassVar[LedgerRole] = LedgerRole.FACT
 
     key_id = models.CharField(primary_key=True, max_length=64)
+    log = models.ForeignKey(Log, models.PROTECT, db_index=False, db_constraint=False)  # the entry's
     organisation_id = models.UUIDField()  # who revoked: the key's owner, or the operator
     entry_id = models.BinaryField(max_length=HASH_SIZE_BYTES)
 
@@ -99,6 +101,7 @@ class PolicyChange(models.Model):
     ledger_role: ClassVar[LedgerRole] = LedgerRole.FACT
 
     entry_id = models.BinaryField(primary_key=True, max_length=HASH_SIZE_BYTES)
+    log = models.ForeignKey(Log, models.PROTECT, db_index=False, db_constraint=False)  # the entry's
     organisation_id = models.UUIDField()
     kind = models.CharField(max_length=128, db_index=True)  # whose entries it is about
 

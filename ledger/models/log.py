@@ -9,7 +9,11 @@ from ledger.core.merkle import HASH_SIZE_BYTES
 
 
 class Log(models.Model):
-    """One channel's log, as its genesis entry declares it."""
+    """One channel's log, as its genesis entry declares it; the first one is the directory.
+
+    ``announced_id`` is the directory's entry about it; of a channel for members only that entry is
+    a commitment, and ``opening_key`` opens it.
+    """
 
     ledger_role: ClassVar[LedgerRole] = LedgerRole.PROJECTION
 
@@ -19,6 +23,9 @@ class Log(models.Model):
     operator_id = models.UUIDField()
     receipt_key_id = models.CharField(max_length=64)
     receipt_public_key = models.BinaryField(max_length=HASH_SIZE_BYTES)
+    members_only = models.BooleanField(default=False)
+    announced_id = models.BinaryField(max_length=HASH_SIZE_BYTES, null=True)
+    opening_key = models.BinaryField(max_length=HASH_SIZE_BYTES, null=True)
     created_at = models.DateTimeField()
 
     def __str__(self) -> str:
@@ -65,6 +72,8 @@ class Entry(models.Model):
     ledger_role: ClassVar[LedgerRole] = LedgerRole.FACT
 
     entry_id = models.BinaryField(primary_key=True, max_length=HASH_SIZE_BYTES)
+    # The submission's, which has the foreign key: row-level security asks for it, row by row.
+    log = models.ForeignKey(Log, models.PROTECT, db_index=False, db_constraint=False)
     submission = models.ForeignKey(Submission, models.PROTECT, db_index=False)
     position = models.PositiveIntegerField()  # 1 is the first entry after the header leaf
     organisation_id = models.UUIDField()

@@ -1,8 +1,8 @@
 """All writes of the ledger."""
 
 from ledger.services.changes import key_rotate, member_leave
+from ledger.services.channels import channel_actor, channel_create, channel_open
 from ledger.services.governance import (
-    channel_create,
     key_add,
     key_add_mine,
     key_add_system,
@@ -31,7 +31,9 @@ __all__ = [
     "ProposalInfo",
     "Sequencer",
     "Signer",
+    "channel_actor",
     "channel_create",
+    "channel_open",
     "key_add",
     "key_add_mine",
     "key_add_system",

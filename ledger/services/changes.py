@@ -100,7 +100,10 @@ def member_leave(*, actor: Actor, organisation_id: UUID, reason: str, now: dt.da
 def _valid_key(actor: Actor, key_id: str) -> SigningKey:
     """Return a key of the actor's organisation that may be rotated; raise where there is none."""
     key = SigningKey.objects.filter(
-        key_id=key_id, organisation_id=actor.organisation, revoked_index=None
+        key_id=key_id,
+        log_id=current_log().id,
+        organisation_id=actor.organisation,
+        revoked_index=None,
     ).first()
     if key is None or KeyRevocation.objects.filter(key_id=key_id).exists():
         raise GovernanceRefusedError("your organisation has no such key, or it ended already")

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from foundation.core.actor import PUBLIC
+from foundation.core.actor import PUBLIC, Actor
 from foundation.core.problem import ConflictError
 from foundation.tenancy import acting_as
 from ledger.core.tiles import export_files
@@ -18,8 +18,8 @@ class FolderInUseError(ConflictError):
     title = "The folder is not empty"
 
 
-def log_export(folder: Path) -> int:
-    """Write the log as published now into ``folder``; return its size.
+def log_export(folder: Path, *, actor: Actor = PUBLIC) -> int:
+    """Write the log that the actor acts in, as published now, into ``folder``; return its size.
 
     Files are written whole, the checkpoint last: a copy that broke off has none. Raise
     ``FolderInUseError`` for a folder with other things in it, ``NotSequencedError`` for a
@@ -27,7 +27,7 @@ def log_export(folder: Path) -> int:
     """
     if folder.exists() and any(folder.iterdir()) and not (folder / "vkey").exists():
         raise FolderInUseError(f"{folder} holds something that is not an export: choose another")
-    with acting_as(PUBLIC):
+    with acting_as(actor):
         log = current_log()
         head = head_published(log)
         (folder / "checkpoint").unlink(missing_ok=True)

@@ -4,23 +4,15 @@ What is refused here is what ``ledger.core.governance`` would refuse on replay; 
 members and keys appear when the sequencer gives the entry its place.
 """
 
-import contextlib
 import datetime as dt
-import secrets
 from collections.abc import Sequence
 from uuid import UUID, uuid4
 
-from django.conf import settings
-from django.db import IntegrityError
-
-from foundation.core.actor import SYSTEM, Actor
-from foundation.core.problem import ConflictError
-from foundation.key_providers import key_provider
+from foundation.core.actor import Actor
 from foundation.tenancy import acting_as
 from ledger.core.canonical import Json
 from ledger.core.entry import EntryDraft
 from ledger.core.governance import (
-    GENESIS,
     KEY_ADDED,
     KEY_REVOKED,
     MEMBER_ADMITTED,
@@ -29,16 +21,14 @@ from ledger.core.governance import (
     check_reason,
 )
 from ledger.core.members import format_base64
-from ledger.core.note import KeyType, VerifierKey, format_vkey
 from ledger.core.possession import check_possession
 from ledger.core.receipt import Receipt
 from ledger.core.sealed import SealedSubmission, sealed_parts
 from ledger.errors import GovernanceRefusedError
-from ledger.models import KeyAddition, KeyHolder, KeyRevocation, Log, Member, SigningKey
-from ledger.selectors import LogInfo, current_log, is_operator, log_key_name, receipt_key_name
+from ledger.models import KeyAddition, KeyHolder, KeyRevocation, Member, SigningKey
+from ledger.selectors import current_log, is_operator
 from ledger.services.governed import keys_lock
 from ledger.services.keys import (
-    HeldKey,
     Signer,
     check_reauthenticated,
     key_for_signing,
@@ -46,59 +36,7 @@ from ledger.services.keys import (
     key_make,
     server_key_keep,
 )
-from ledger.services.sequencing import Sequencer
-from ledger.services.storing import submission_store
-from ledger.services.submissions import signed_by, submission_append
-
-
-class ChannelExistsError(ConflictError):
-    """The channel has its log already."""
-
-    slug = "channel-exists"
-    title = "The channel has its log already"
-
-
-def channel_create(*, operator_id: UUID, operator_name: str, now: dt.datetime) -> LogInfo:
-    """Open the deployment's log with its genesis, and sequence it; return the log.
-
-    The origin is random under the channel's domain, because names leak. The operator's key, the
-    log's key and the receipts' key are made in the key provider. Raise ``ChannelExistsError``.
-    """
-    with acting_as(SYSTEM):
-        if Log.objects.filter(name=settings.CHANNEL_NAME).exists():
-            raise ChannelExistsError("it is created once; its log goes on for ever")
-        origin = f"{settings.CHANNEL_DOMAIN}/{secrets.token_hex(8)}"
-        log_public = key_provider().signing_key_create(log_key_name(origin))
-        vkey = format_vkey(
-            VerifierKey(name=origin, key_type=KeyType.ED25519, public_key=log_public)
-        )
-        made = key_make(organisation_id=operator_id, label=uuid4())
-        log, receipt_public = _log_row(origin=origin, vkey=vkey, operator_id=operator_id, now=now)
-        server_key_keep(made=made, organisation_id=operator_id, holder=KeyHolder.SYSTEM)
-        body: dict[str, Json] = {
-            "origin": origin,
-            "channel": log.name,
-            "vkey": vkey,
-            "operator": {
-                "org": str(operator_id),
-                "name": operator_name,
-                "key": made.key_id,
-                "public_key": format_base64(made.public_key),
-            },
-            "receipt_key": {
-                "key": log.receipt_key_id,
-                "public_key": format_base64(receipt_public),
-            },
-            "quorum": "none",
-        }
-        key = HeldKey(key_id=made.key_id, provider_name=made.provider_name)
-        draft = EntryDraft(kind=GENESIS, id=uuid4(), body=body)
-        signed = signed_by(log=log, organisation_id=operator_id, drafts=[draft], now=now, key=key)
-        submission_store(log=log, signed=signed, now=now)
-    # A sequencer that runs already may be quicker. Then the log stands, and it goes on with it.
-    with contextlib.suppress(IntegrityError):
-        Sequencer(log).flush(now=now)
-    return log
+from ledger.services.submissions import submission_append
 
 
 def member_admit(
@@ -119,7 +57,7 @@ def member_admit(
         keys_lock(actor.organisation, alone=True)
         if not is_operator():
             raise GovernanceRefusedError("only the operator admits members")
-        if Member.objects.filter(organisation_id=organisation_id).exists():
+        if Member.objects.filter(log_id=current_log().id, organisation_id=organisation_id).exists():
             raise GovernanceRefusedError("the organisation is a member already")
         first_key = _key_body(
             organisation_id=organisation_id,
@@ -246,7 +184,8 @@ def key_revoke(
     """
     check_reason(reason)
     with acting_as(actor):
-        key = SigningKey.objects.filter(key_id=key_id, revoked_index=None).first()
+        log_id = current_log().id
+        key = SigningKey.objects.filter(key_id=key_id, log_id=log_id, revoked_index=None).first()
         operator = is_operator()
         if key is None or not (operator or key.organisation_id == actor.organisation):
             raise GovernanceRefusedError("your organisation may revoke no such key")
@@ -255,7 +194,7 @@ def key_revoke(
             keys_lock(organisation_id, alone=True)
         gone = KeyRevocation.objects.values("key_id")
         valid = SigningKey.objects.filter(
-            organisation_id=key.organisation_id, revoked_index=None
+            log_id=log_id, organisation_id=key.organisation_id, revoked_index=None
         ).exclude(key_id__in=gone)
         if not valid.filter(key_id=key_id).exists():
             raise GovernanceRefusedError("the key is revoked already")
@@ -280,23 +219,6 @@ def _check_not_last(key: SigningKey, others: Sequence[SigningKey]) -> None:
 def _entry_id(sealed: SealedSubmission | None) -> UUID:
     """Return the id of the one entry: the client's where it made it, else a fresh one."""
     return uuid4() if sealed is None else sealed_parts(sealed)[0].id
-
-
-def _log_row(
-    *, origin: str, vkey: str, operator_id: UUID, now: dt.datetime
-) -> tuple[LogInfo, bytes]:
-    """Write the log's row with a fresh receipt key; return the log and that public key."""
-    receipt_public = key_provider().signing_key_create(receipt_key_name(origin))
-    Log.objects.create(
-        name=settings.CHANNEL_NAME,
-        origin=origin,
-        vkey=vkey,
-        operator_id=operator_id,
-        receipt_key_id=key_id_of(receipt_public),
-        receipt_public_key=receipt_public,
-        created_at=now,
-    )
-    return current_log(), receipt_public
 
 
 def _key_body(

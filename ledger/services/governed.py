@@ -9,21 +9,23 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db import connections
+from django.db import IntegrityError, connections, transaction
 
 from foundation.tenancy import current_alias
 from ledger.core.endorsement import EndorsementPolicy
 from ledger.core.entry import Entry, parse_entry
-from ledger.core.governance import POLICY_SET, PREFIX, Governance, GovernanceError, SigningKey
+from ledger.core.governance import POLICY_SET, PREFIX, Governance, GovernanceError
+from ledger.core.governance import SigningKey as KnownKey
 from ledger.core.note import parse_vkey
 from ledger.errors import EndorsementsNeededError, GovernanceRefusedError
-from ledger.models import KeyAddition, KeyRevocation, PolicyChange
+from ledger.models import KeyAddition, KeyRevocation, PolicyChange, SigningKey
 from ledger.selectors import LogInfo
 from ledger.services.signed import Signed
 
 ORGANISATION_LOCK = 11  # classids of advisory locks; 12 is the sequencer's
 POLICIES_LOCK = 14
 _GOVERNANCE_LOCK = 15
+_ADDED_ONCE = "ledger_keyaddition_pkey"
 
 _ENTRIES = """
     SELECT entry.content, entry.position, leaf.log_index, entry.submission_id
@@ -170,29 +172,58 @@ def endorsements_needed(policy: EndorsementPolicy) -> EndorsementsNeededError:
     )
 
 
-def changes_keep(organisation_id: UUID, changes: Sequence[Change]) -> None:
-    """Write what was promised, in the transaction of its entries: from the commit on it holds."""
-    KeyAddition.objects.bulk_create(
-        KeyAddition(key_id=key_id, organisation_id=organisation_id, entry_id=change.entry_id)
-        for change in changes
-        for key_id in change.added
-    )
+def changes_keep(log: LogInfo, organisation_id: UUID, changes: Sequence[Change]) -> None:
+    """Write what was promised, in the transaction of its entries: from the commit on it holds.
+
+    Raise ``GovernanceRefusedError`` for a key that is another log's: one key, one log.
+    """
+    for change in changes:
+        for key_id in change.added:
+            _addition_keep(log, organisation_id, key_id, change.entry_id)
     KeyRevocation.objects.bulk_create(
-        KeyRevocation(key_id=key_id, organisation_id=organisation_id, entry_id=change.entry_id)
+        KeyRevocation(
+            key_id=key_id,
+            log_id=log.id,
+            organisation_id=organisation_id,
+            entry_id=change.entry_id,
+        )
         for change in changes
         for key_id in change.ended
     )
     PolicyChange.objects.bulk_create(
         PolicyChange(
-            kind=change.policy_kind, organisation_id=organisation_id, entry_id=change.entry_id
+            kind=change.policy_kind,
+            log_id=log.id,
+            organisation_id=organisation_id,
+            entry_id=change.entry_id,
         )
         for change in changes
         if change.policy_kind
     )
 
 
+def _addition_keep(log: LogInfo, organisation_id: UUID, key_id: str, entry_id: bytes) -> None:
+    elsewhere = SigningKey.objects.filter(key_id=key_id).exclude(log_id=log.id).exists()
+    try:
+        if not elsewhere:
+            # The savepoint keeps the transaction usable for a clean refusal.
+            with transaction.atomic(using=current_alias()):
+                KeyAddition.objects.create(
+                    key_id=key_id,
+                    log_id=log.id,
+                    organisation_id=organisation_id,
+                    entry_id=entry_id,
+                )
+            return
+    except IntegrityError as error:
+        diagnosis = getattr(error.__cause__, "diag", None)
+        if getattr(diagnosis, "constraint_name", None) != _ADDED_ONCE:
+            raise
+    raise GovernanceRefusedError("the key is one of another log: make one for this log alone")
+
+
 def _change(
-    entry: Entry, entry_id: bytes, governance: Governance, before: Mapping[bytes, SigningKey]
+    entry: Entry, entry_id: bytes, governance: Governance, before: Mapping[bytes, KnownKey]
 ) -> Change:
     return Change(
         entry_id=entry_id,

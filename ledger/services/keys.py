@@ -9,6 +9,7 @@ from uuid import UUID
 
 from foundation.core.actor import Actor
 from foundation.key_providers import key_provider
+from ledger.channels import current_log
 from ledger.errors import NoKeyError
 from ledger.models import KeyAddition, KeyHolder, KeyRevocation, ServerKey, SigningKey
 
@@ -57,25 +58,26 @@ def key_make(*, organisation_id: UUID, label: UUID) -> MadeKey:
 
 
 def key_for_signing(*, actor: Actor, signer: Signer, now: dt.datetime) -> HeldKey:
-    """Return the newest valid key of ``signer``; raise ``NoKeyError`` with what to do.
+    """Return the newest key of ``signer`` that is valid in the log that the actor acts in.
 
-    Valid means: sequenced, and no end promised; or promised to follow one that ended so, which
-    stands before whatever is signed now. A person's key also needs that the person proved who
-    they are within the last five minutes.
+    Raise ``NoKeyError`` with what to do. Valid means: sequenced, and no end promised; or promised
+    to follow one that ended so, which stands before whatever is signed now. A person's key also
+    needs that the person proved who they are within the last five minutes.
     """
     held = ServerKey.objects.filter(organisation_id=actor.organisation, holder=signer.value)
     if signer is Signer.PERSON:
         check_reauthenticated(actor, now)
         held = held.filter(person_id=actor.person_id)
     names = dict(held.values_list("key_id", "provider_name"))
+    log_id = current_log().id
     valid = (
-        SigningKey.objects.filter(key_id__in=names, revoked_index=None)
+        SigningKey.objects.filter(key_id__in=names, log_id=log_id, revoked_index=None)
         .exclude(key_id__in=KeyRevocation.objects.filter(key_id__in=names).values("key_id"))
         .order_by("-added_index")
         .values_list("key_id", flat=True)
         .first()
     )
-    valid = valid or _rotated(names)
+    valid = valid or _rotated(log_id, names)
     if valid is None:
         raise NoKeyError(
             "no key that the server holds for this signer is in the log yet and unrevoked:"
@@ -84,9 +86,9 @@ def key_for_signing(*, actor: Actor, signer: Signer, now: dt.datetime) -> HeldKe
     return HeldKey(key_id=valid, provider_name=names[valid])
 
 
-def _rotated(key_ids: Collection[str]) -> str | None:
+def _rotated(log_id: int, key_ids: Collection[str]) -> str | None:
     """Return the key that was promised in the place of another, while neither is sequenced."""
-    ended = KeyRevocation.objects.filter(key_id__in=key_ids)
+    ended = KeyRevocation.objects.filter(key_id__in=key_ids, log_id=log_id)
     following = KeyAddition.objects.filter(
         key_id__in=key_ids, entry_id__in=ended.values("entry_id")
     ).exclude(key_id__in=ended.values("key_id"))

@@ -57,11 +57,11 @@ def governance_apply(log: LogInfo, entries: Iterable[tuple[int, Entry]]) -> None
         elif entry.kind == KEY_ADDED:
             _key(log, index, entry.organisation_id, body)
         elif entry.kind == KEY_ROTATED:
-            old = SigningKey.objects.get(key_id=body["old"])
+            old = SigningKey.objects.get(key_id=body["old"], log_id=log.id)
             _key(log, index, entry.organisation_id, body | {"holder": old.holder})
             SigningKey.objects.filter(key_id=old.key_id).update(revoked_index=index)
         elif entry.kind == KEY_REVOKED:
-            SigningKey.objects.filter(key_id=body["key"]).update(revoked_index=index)
+            SigningKey.objects.filter(key_id=body["key"], log_id=log.id).update(revoked_index=index)
         elif entry.kind == MEMBER_LEFT:
             left = UUID(str(body["org"]))
             Member.objects.filter(log_id=log.id, organisation_id=left).update(left_index=index)

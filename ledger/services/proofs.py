@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from foundation.bulk import bulk_cursor
-from foundation.core.actor import PUBLIC
+from foundation.core.actor import PUBLIC, SYSTEM, Actor, organisation_actor
 from foundation.tenancy import acting_as, current_alias
 from ledger.core.bundle import Bundle, Opening, ProvenEntry, format_bundle
 from ledger.core.governance import KINDS
@@ -58,13 +58,25 @@ class EntryProof:
     channel: str
 
 
-def entry_proof(entry_id: bytes, *, channel: str | None = None) -> EntryProof:
-    """Return an entry with its inclusion in the published checkpoint.
+def public_head(channel: str) -> tuple[LogInfo, Head]:
+    """Return a channel's log and its published head, which everybody may know of every channel.
+
+    Raise ``NotFoundError``, or as ``head_published``.
+    """
+    with acting_as(SYSTEM):
+        return _log_and_head(channel)
+
+
+def entry_proof(
+    entry_id: bytes, *, channel: str | None = None, actor: Actor = PUBLIC
+) -> EntryProof:
+    """Return an entry with its inclusion in the published checkpoint, to ``actor``.
 
     Raise ``UnknownEntryError``, ``NotSequencedError`` while it is only promised, and
-    ``ProvisionalError`` while the head that holds it lacks its quorum.
+    ``ProvisionalError`` while the head that holds it lacks its quorum; ``NotFoundError`` for a
+    channel that the actor may not know of.
     """
-    with acting_as(PUBLIC):
+    with acting_as(actor):
         log, head = _log_and_head(channel)
         entry = entry_get(entry_id, log)
         index, nodes = _published_place(entry, head).log_index, NodeReader(log, head.size)
@@ -75,14 +87,18 @@ def entry_proof(entry_id: bytes, *, channel: str | None = None) -> EntryProof:
 
 
 def proof_bundle(
-    entry_id: bytes, openings: Sequence[Opening] = (), *, channel: str | None = None
+    entry_id: bytes,
+    openings: Sequence[Opening] = (),
+    *,
+    channel: str | None = None,
+    actor: Actor = PUBLIC,
 ) -> bytes:
     """Return the one-file proof of an entry: canonical JSON (docs/spec/bundle.md).
 
     It proves the entry and all governance before it in the published checkpoint of the
-    channel (the deployment's own unless given). Raises as ``entry_proof``.
+    channel (the one that the actor acts in unless given). Raises as ``entry_proof``.
     """
-    with acting_as(PUBLIC):
+    with acting_as(actor):
         log, head = _log_and_head(channel)
         entry = entry_get(entry_id, log)
         place = _published_place(entry, head)
@@ -104,9 +120,9 @@ def proof_bundle(
         )
 
 
-def tlog_proof(entry_id: bytes, *, channel: str | None = None) -> bytes:
+def tlog_proof(entry_id: bytes, *, channel: str | None = None, actor: Actor = PUBLIC) -> bytes:
     """Return C2SP's tlog-proof of an entry in the published checkpoint; raises as above."""
-    found = entry_proof(entry_id, channel=channel)
+    found = entry_proof(entry_id, channel=channel, actor=actor)
     return format_tlog_proof(
         TlogProof(index=found.log_index, hashes=found.hashes, checkpoint=found.head.note.encode())
     )
@@ -154,7 +170,7 @@ def _nodes_of(log: LogInfo, head: Head) -> NodeReader:
 def provisional_index(receipt: Receipt) -> int | None:
     """Return where a submission's header stands in a signed head, if in no published one yet."""
     promise = receipt.promise
-    with acting_as(PUBLIC):
+    with acting_as(organisation_actor(promise.organisation_id)):
         log = log_of_origin(promise.log)
         first = Leaf.objects.filter(
             log_id=log.id,

@@ -85,14 +85,15 @@ def proposal_offer(*, actor: Actor, entry: bytes, now: dt.datetime) -> ProposalI
         ours = (parsed.log, parsed.organisation_id) == (current_log().origin, actor.organisation)
         if not ours or parsed.endorsements:
             raise EntryRefusedError("an entry of your organisation, for this log, not endorsed yet")
-        own_key(parsed.key_id.hex(), actor.organisation)
+        own_key(parsed.key_id.hex(), actor.organisation, current_log())
         return _propose(actor, entry, now)
 
 
 def proposal_list(*, actor: Actor, now: dt.datetime) -> list[ProposalInfo]:
     """Return the newest proposals that the organisation made or may endorse."""
     with acting_as(actor):
-        rows = Proposal.objects.order_by("-proposed_at", "id")[:LISTED_MAX]
+        rows = Proposal.objects.filter(log_id=current_log().id).order_by("-proposed_at", "id")
+        rows = rows[:LISTED_MAX]
         return [info_of(row, now) for row in rows]
 
 
@@ -274,7 +275,7 @@ def _signed(
         return signed
     key_id = entry.key_id.hex()
     held = ServerKey.objects.filter(key_id=key_id, organisation_id=actor.organisation).first()
-    valid = SigningKey.objects.filter(key_id=key_id, revoked_index=None).exists()
+    valid = SigningKey.objects.filter(key_id=key_id, log_id=log.id, revoked_index=None).exists()
     ended = KeyRevocation.objects.filter(key_id=key_id).exists()
     if held is None or not valid or ended:
         raise KeyRefusedError(

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from foundation.core.actor import Actor
 from foundation.core.problem import NotFoundError
+from ledger.channels import current_log
 from ledger.core.endorsement import (
     ENDORSEMENTS_MAX,
     Endorsement,
@@ -52,8 +53,8 @@ class ProposalInfo:
 
 
 def row_get(proposal_id: UUID) -> Proposal:
-    """Return a proposal that the actor may see; raise ``NotFoundError``."""
-    row = Proposal.objects.filter(id=proposal_id).first()
+    """Return a proposal of the log that the actor may see; raise ``NotFoundError``."""
+    row = Proposal.objects.filter(id=proposal_id, log_id=current_log().id).first()
     if row is None:
         raise NotFoundError("there is no such proposal")
     return row
@@ -70,7 +71,9 @@ def row_open(proposal_id: UUID, now: dt.datetime) -> Proposal:
 
 def row_own(actor: Actor, proposal_id: UUID, now: dt.datetime) -> Proposal:
     """Return one's own open proposal, held until the transaction ends."""
-    mine = Proposal.objects.select_for_update().filter(organisation_id=actor.organisation)
+    mine = Proposal.objects.select_for_update().filter(
+        organisation_id=actor.organisation, log_id=current_log().id
+    )
     if mine.filter(id=proposal_id).first() is None:
         raise NotFoundError("your organisation has no such proposal")
     # Read once it is held: who submitted it meanwhile has committed.

@@ -65,7 +65,7 @@ def statement_check(
     stated = parse_statement(statement)
     if stated.organisation_id != actor.organisation or stated.log != log.origin:
         raise KeyRefusedError("the statement is another organisation's, or for another log")
-    key = own_key(stated.key_id.hex(), actor.organisation)
+    key = own_key(stated.key_id.hex(), actor.organisation, log)
     _check_chain(stated)
     try:
         check_signature(bytes(key.public_key), statement_message(statement), signature)
@@ -93,13 +93,17 @@ def key_head(key_id: str) -> KeyChain:
     return KeyChain(first=last.first + last.count, prev=bytes(last.statement_hash))
 
 
-def own_key(key_id: str, organisation_id: UUID) -> SigningKey:
-    """Return a valid key that the organisation's own system or device holds.
+def own_key(key_id: str, organisation_id: UUID, log: LogInfo) -> SigningKey:
+    """Return a key valid in the log that the organisation's own system or device holds.
 
     Raise ``KeyRefusedError`` where there is none of this id.
     """
     key = SigningKey.objects.filter(
-        key_id=key_id, organisation_id=organisation_id, revoked_index=None, holder__in=CHAINED
+        key_id=key_id,
+        log_id=log.id,
+        organisation_id=organisation_id,
+        revoked_index=None,
+        holder__in=CHAINED,
     ).first()
     if key is None or KeyRevocation.objects.filter(key_id=key_id).exists():
         raise KeyRefusedError("the key is not in the log for this organisation, or is revoked")

@@ -83,7 +83,7 @@ def signed_append(
     """
     changes = governance_check(log, signed) if judged else []
     receipt = submission_store(log=log, signed=signed, now=now)
-    changes_keep(actor.organisation, changes)
+    changes_keep(log, actor.organisation, changes)
     return receipt
 
 

@@ -21,7 +21,7 @@ from ledger.core.statement import StatementError, build_header, parse_statement,
 from ledger.core.tiles import TILE_WIDTH
 from ledger.core.verify import Fault, LogVerifier, SignatureTask, StoredCheckpoint, StoredLeaf
 from ledger.models import Checkpoint, Member, SigningKey, Tile
-from ledger.selectors import LogInfo, current_log
+from ledger.selectors import LogInfo, directory_log, log_get
 from ledger.services.signatures import NOT_SIGNED, SignatureChecker
 from ledger.services.signed import promise_of
 from ledger.services.verdict import FAULTS_MAX, Progress, Verdict, at_most, silent, told
@@ -33,7 +33,7 @@ _SELECT = """
         entry.entry_id, entry.organisation_id, entry.uuid, entry.kind, entry.content,
         s.id, s.log_id, s.organisation_id, s.submission_id, s.key_id, s.count, s.first,
         s.statement, s.statement_hash, s.signature, s.received_at, s.deadline_at,
-        s.receipt_signature
+        s.receipt_signature, entry.log_id
     FROM ledger_leaf AS leaf
     LEFT JOIN ledger_submission AS s ON s.id = leaf.submission_id
     LEFT JOIN ledger_entry AS entry
@@ -54,22 +54,34 @@ _ORPHANS = """
 """
 
 
+# What was submitted to this log, or signed as its head, and stands in another.
+_STRAYS = """
+    SELECT count(*) FROM ledger_leaf AS leaf
+    JOIN ledger_submission AS s ON s.id = leaf.submission_id
+    WHERE leaf.log_id <> %(log)s AND s.log_id = %(log)s
+    UNION ALL
+    SELECT count(*) FROM ledger_checkpoint
+    WHERE log_id <> %(log)s AND starts_with(note, %(origin)s || E'\n')
+"""
+
+
 def log_verify(
     *,
+    channel: str | None = None,
     vkey: str | None = None,
     receipts: Iterable[Receipt] = (),
     checkpoints: Iterable[StoredCheckpoint] = (),
     progress: Progress = silent,
 ) -> Verdict:
-    """Verify the stored log whole, also against what somebody outside kept.
+    """Verify the stored log of a channel whole, also against what somebody outside kept.
 
-    ``vkey`` is the key to trust; without it the one that the database names, which shows damage
-    but no operator that replaced everything. ``receipts`` and ``checkpoints`` from outside show
-    a cut tail, which nothing inside can. ``progress`` is told leaves read and the size of the
-    newest checkpoint.
+    It is the directory's unless ``channel`` names one; raise ``NotFoundError``. ``vkey`` is the
+    key to trust; without it the one that the database names, which shows damage but no operator
+    that replaced everything. ``receipts`` and ``checkpoints`` from outside show a cut tail, which
+    nothing inside can. ``progress`` is told leaves read and the size of the newest checkpoint.
     """
     with acting_as(SYSTEM), SignatureChecker() as signatures:
-        log = current_log()
+        log = directory_log() if channel is None else log_get(channel)
         stored = [*_checkpoints(log), *checkpoints]
         stored.sort(key=lambda checkpoint: checkpoint.size)
         verifier = LogVerifier(
@@ -198,6 +210,7 @@ def _entry_faults(log: LogInfo, row: tuple[Any, ...]) -> Iterator[str]:
         "organisation_id": (row[6], entry.organisation_id),
         "uuid": (row[7], entry.id),
         "kind": (row[8], entry.kind),
+        "log_id": (row[23], log.id),
         "log": (log.origin, entry.log),
     }
     for name, (is_, should) in expected.items():
@@ -267,12 +280,12 @@ def _after(log: LogInfo, verifier: LogVerifier, columns: _Columns) -> Iterator[F
     with connections[SYSTEM_ALIAS].cursor() as cursor:
         cursor.execute(_ORPHANS)
         orphans = sum(count for (count,) in cursor.fetchall())
-        cursor.execute("SELECT count(*) FROM ledger_leaf WHERE log_id <> %s", [log.id])
-        strays = cursor.fetchone()[0]
+        cursor.execute(_STRAYS, {"log": log.id, "origin": log.origin})
+        strays = sum(count for (count,) in cursor.fetchall())
     if orphans:
         yield Fault(index=verifier.size, what=f"{orphans} stored rows stand in no leaf")
     if strays:
-        yield Fault(index=verifier.size, what=f"{strays} leaves name another log")
+        yield Fault(index=verifier.size, what=f"{strays} leaves or heads name another log")
     yield from _projection_faults(log, verifier)
     yield from _cosignature_faults()
 
@@ -281,13 +294,15 @@ def _head_faults(log: LogInfo) -> Iterator[Fault]:
     """Yield checkpoints whose chain hash or predecessor is not what the leaves say."""
     with connections[SYSTEM_ALIAS].cursor() as cursor:
         cursor.execute(
-            "SELECT c.size, c.prev_size, c.chain_hash, leaf.chain_hash, c.log_id,"
+            "SELECT c.size, c.prev_size, c.chain_hash, leaf.chain_hash,"
             " lag(c.size, 1, -1::bigint) OVER (ORDER BY c.size), c.note"
             " FROM ledger_checkpoint AS c LEFT JOIN ledger_leaf AS leaf"
-            " ON leaf.log_id = c.log_id AND leaf.log_index = c.size - 1 ORDER BY c.size"
+            " ON leaf.log_id = c.log_id AND leaf.log_index = c.size - 1"
+            " WHERE c.log_id = %s ORDER BY c.size",
+            [log.id],
         )
         rows = cursor.fetchall()
-    for size, prev_size, chain, link, log_id, before, note in rows:
+    for size, prev_size, chain, link, before, note in rows:
         # The signed note knows which head this was, whatever the row says now.
         signed = _signed_size(note)
         if signed is not None and signed != size:
@@ -295,15 +310,15 @@ def _head_faults(log: LogInfo) -> Iterator[Fault]:
                 index=max(signed - 1, 0), what=f"checkpoint {signed} is stored as of size {size}"
             )
         linked = link is not None and bytes(chain) == bytes(link)
-        if log_id != log.id or prev_size != before or not linked:
+        if prev_size != before or not linked:
             yield Fault(
                 index=max(size - 1, 0),
-                what=f"checkpoint {size}: log, prev_size or chain_hash is not the leaves'",
+                what=f"checkpoint {size}: prev_size or chain_hash is not the leaves'",
             )
 
 
 def _cosignature_faults() -> Iterator[Fault]:
-    """Yield cosignatures that do not hold for the head that they stand beside."""
+    """Yield cosignatures, of whichever log, that do not hold for the head they stand beside."""
     with connections[SYSTEM_ALIAS].cursor() as cursor:
         cursor.execute(
             "SELECT s.size, s.vkey, s.line, s.timestamp_s, c.note FROM ledger_cosignature AS s"

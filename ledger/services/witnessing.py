@@ -29,12 +29,17 @@ _PAUSE_MAX = dt.timedelta(seconds=30)
 _REFUSED_HISTORY = "status 422"
 
 
+def is_witnessed(log: LogInfo, policy: Policy) -> bool:
+    """Return whether the policy is about this log: it names it, or none."""
+    return not policy.logs or log.vkey in {format_vkey(each.key) for each in policy.logs}
+
+
 class Witnessing:
     """Asks the witnesses of one log; ``round`` again and again."""
 
     def __init__(self, log: LogInfo, policy: Policy, *, timeout_s: float) -> None:
         """Ask for ``log``; raise ``PolicyError`` for a policy that is not about it."""
-        if policy.logs and log.vkey not in {format_vkey(each.key) for each in policy.logs}:
+        if not is_witnessed(log, policy):
             raise PolicyError(f"the policy names other logs than {log.origin}")
         self.log, self.timeout_s = log, timeout_s
         self._addresses = witness_addresses(policy)

@@ -6,7 +6,7 @@
 -- one of the kinds was ever under a policy, and the newest valid key that the server holds for
 -- `holder` (null where there is none; a `person`'s own). Each query sees what was committed before
 -- the locks were had.
-CREATE FUNCTION theriac_append_gate(
+CREATE OR REPLACE FUNCTION theriac_append_gate(
     wanted bigint, origin text, organisation uuid, kinds text[], holder text, person uuid,
     locks integer[], at_most integer,
     OUT waiting bigint, OUT waiting_bytes bigint, OUT frozen boolean, OUT had_policy boolean,
@@ -18,7 +18,7 @@ BEGIN
     SELECT load.submissions, load.bytes INTO waiting, waiting_bytes
         FROM system_fn.ledger_pending_load(wanted, at_most) AS load;
     frozen := EXISTS (SELECT FROM ledger_logfreeze WHERE log_id = wanted);
-    had_policy := EXISTS (SELECT FROM ledger_policychange WHERE kind = ANY(kinds));
+    had_policy := EXISTS (SELECT FROM ledger_policychange WHERE log_id = wanted AND kind = ANY(kinds));
     SELECT k.key_id, held.provider_name INTO key, provider_name
         FROM ledger_serverkey AS held JOIN ledger_signingkey AS k USING (key_id)
         WHERE held.organisation_id = organisation AND held.holder = theriac_append_gate.holder
@@ -34,7 +34,7 @@ END $$;
 -- belongs to, counted from 1. Returns the constraint that refused, and then nothing is stored and
 -- the caller's transaction goes on; null where all is. COPY FROM is refused under row-level
 -- security, so rows come as arrays.
-CREATE FUNCTION theriac_submissions_store(
+CREATE OR REPLACE FUNCTION theriac_submissions_store(
     log bigint, organisation uuid, received timestamptz, deadline timestamptz,
     submissions uuid[], keys text[], counts integer[], firsts bigint[], statements bytea[],
     statement_hashes bytea[], signatures bytea[], receipts bytea[], sizes integer[],
@@ -59,9 +59,9 @@ BEGIN
     SELECT array_agg(id ORDER BY id) INTO ids FROM stored;
     INSERT INTO ledger_pending (submission_id, log_id, organisation_id, size_bytes)
         SELECT q.id, log, organisation, q.size FROM unnest(ids, sizes) AS q (id, size);
-    INSERT INTO ledger_entry (entry_id, submission_id, position, organisation_id, uuid, kind,
-        content)
-        SELECT e.id, ids[e.ordinal], e.position, organisation, e.uuid, e.kind, e.content
+    INSERT INTO ledger_entry (entry_id, log_id, submission_id, position, organisation_id, uuid,
+        kind, content)
+        SELECT e.id, log, ids[e.ordinal], e.position, organisation, e.uuid, e.kind, e.content
         FROM unnest(ordinals, positions, entry_ids, uuids, kinds, contents)
             AS e (ordinal, position, id, uuid, kind, content);
 EXCEPTION WHEN unique_violation THEN

@@ -475,6 +475,8 @@ class Governance:
             "ledger.key.rotated.v1": self.rotate_key,
             "ledger.key.revoked.v1": self.revoke_key,
             "ledger.policy.set.v1": self.set_policy,
+            "ledger.channel.created.v1": self.create_channel,
+            "ledger.channel.linked.v1": self.link_channel,
         }
 
     def check_endorsements(self, entry: dict[str, Any], at: int) -> None:
@@ -526,6 +528,8 @@ class Governance:
             "receipt_key": is_object,
             "quorum": text_of("none"),
         }
+        if "entries" in body:
+            members["entries"] = text_of("members")
         shape(body, members, "genesis")
         need((body["origin"], body["vkey"]) == (self.log, self.vkey), "a genesis of another log")
         operator = shape(body["operator"], {"org": UUID, "name": NAME, **KEY}, "operator")
@@ -616,6 +620,27 @@ class Governance:
         policy = (index, body["n"], orgs, body.get("member_kind", ""))
         self.need_met([policy], [])
         self.policies.setdefault(kind, []).append(policy)
+
+    def create_channel(self, entry: dict[str, Any], body: dict[str, Any], index: int) -> None:
+        """Note that another log begins, in clear or behind a commitment; nothing changes here."""
+        del index
+        need(entry["org"] == self.operator, "only the operator creates channels")
+        if entry["commitments"]:
+            self.commit_only(entry, body)
+            return
+        shape(body, {"origin": ORIGIN, "vkey": text_of(".*")}, "channel")
+        need(body["origin"] != self.log, "a channel that is this very log")
+        need(body["vkey"].startswith(body["origin"] + "+"), "a channel with the key of another")
+
+    def link_channel(self, entry: dict[str, Any], body: dict[str, Any], index: int) -> None:
+        """Note that a head of another log is known here; nothing changes."""
+        del index
+        self.commit_only(entry, body)
+
+    def commit_only(self, entry: dict[str, Any], body: dict[str, Any]) -> None:
+        """Raise ``BadError`` unless the entry says nothing but one commitment."""
+        shape(body, {}, "body")
+        need(len(entry["commitments"]) == 1, "more or fewer than one commitment")
 
     def new_key(self, key: dict[str, Any], org: str, holder: str, index: int) -> None:
         """Register a key whose id was never there."""

@@ -10,7 +10,7 @@ from foundation.core.actor import PUBLIC, Actor, ActorKind
 from foundation.tenancy import acting_as
 from ledger import selectors
 from ledger.core.entry import EntryDraft
-from ledger.errors import GovernanceRefusedError, NoKeyError
+from ledger.errors import ChannelExistsError, GovernanceRefusedError, NoKeyError
 from ledger.models import KeyHolder
 from ledger.services import (
     Signer,
@@ -20,7 +20,6 @@ from ledger.services import (
     member_admit,
     submission_append,
 )
-from ledger.services.governance import ChannelExistsError
 from ledger.services.verification import log_verify
 from tests.conftest import NOW, Channel
 

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 from django.core.management import call_command
-from django.db import IntegrityError, connections
+from django.db import IntegrityError, OperationalError, connections
 from pytest_django.fixtures import Settings
 
 from foundation.core.actor import PUBLIC, SYSTEM
@@ -151,7 +151,9 @@ def test_the_command_waits_where_there_is_nothing_to_lead(
     assert naps == [command.STAND_BY_S]
 
 
-def test_the_command_waits_out_trouble(fresh_db: Channel, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_leaves_a_troubled_channel_for_a_while(
+    fresh_db: Channel, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write(fresh_db)
     naps: list[float] = []
     running = command.Command()
@@ -160,12 +162,39 @@ def test_the_command_waits_out_trouble(fresh_db: Channel, monkeypatch: pytest.Mo
         naps.append(seconds)
         running.stopping = len(naps) == 2
 
+    tried: list[dt.datetime] = []
+
     def refuse(_: Sequencer, *, now: dt.datetime) -> int:
+        tried.append(now)
         raise FrozenError(str(now))
 
     monkeypatch.setattr(time, "sleep", nap)
     with monkeypatch.context() as patch:
         patch.setattr(Sequencer, "flush", refuse)
+        call_command(running)
+    assert (naps, len(tried)) == ([command.STAND_BY_S] * 2, 1)
+    assert fresh_db.sequence() == 2
+
+
+def test_the_command_waits_out_a_database_that_is_gone(
+    fresh_db: Channel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(fresh_db)
+    naps: list[float] = []
+    running = command.Command()
+
+    def nap(seconds: float) -> None:
+        naps.append(seconds)
+        running.stopping = len(naps) == 2
+
+    def gone(_: Sequencer, *, now: dt.datetime) -> int:
+        connections[SYSTEM_ALIAS].close()
+        raise OperationalError(str(now))
+
+    monkeypatch.setattr(time, "sleep", nap)
+    monkeypatch.setattr(type(connections[SYSTEM_ALIAS]), "is_usable", lambda _: False)
+    with monkeypatch.context() as patch:
+        patch.setattr(Sequencer, "flush", gone)
         call_command(running)
     assert naps == [command.TROUBLE_S, command.TROUBLE_S]
     assert fresh_db.sequence() == 2

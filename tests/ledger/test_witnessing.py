@@ -547,9 +547,7 @@ def test_the_command_goes_on_until_it_is_stopped_and_waits_out_trouble(
     monkeypatch.setattr(time, "sleep", nap)
     monkeypatch.setattr(witnessing.Witnessing, "round", troubled)
     call_command(running, "ask")
-    assert naps == [command.TROUBLE_S, command.TROUBLE_S, command.ROUND_S, command.ROUND_S]
+    assert naps == [command.TROUBLE_S, command.ROUND_S, command.ROUND_S, command.ROUND_S]
     assert published(fresh_db) is not None
-    # Before the genesis there is nothing to ask about.
-    settings.CHANNEL_NAME = "none-yet"
-    running = command.Command()
-    call_command(running, "ask", "--once")
+    with pytest.raises(CommandError, match="no channel 'none'"):
+        call_command("witness", "ask", "--once", "--channel", "none")

@@ -126,14 +126,16 @@ def test_what_waits_and_what_was_given_up_shows(
     assert found["theriac_outbox_oldest_seconds", "default"] > 0
     assert found["theriac_outbox_given_up", "default"] == 1
     assert found["theriac_outbox_due", "outside"] == 0
-    assert (before["theriac_receipts_waiting",], found["theriac_receipts_waiting",]) == (0, 1)
-    assert found["theriac_receipts_overdue",] == 1  # the test's clock stands still in the past
-    assert found["theriac_sequencer_lag_seconds",] > 60
-    assert found["theriac_log_frozen",] == 0
+    assert before["theriac_receipts_waiting", "main"] == 0
+    assert found["theriac_receipts_waiting", "main"] == 1
+    # The test's clock stands still in the past.
+    assert found["theriac_receipts_overdue", "main"] == 1
+    assert found["theriac_sequencer_lag_seconds", "main"] > 60
+    assert found["theriac_log_frozen", "main"] == 0
     fresh_db.sequence()
     after = numbers(render_metrics().decode())
-    assert after["theriac_log_size",] == found["theriac_log_size",] + 2
-    assert after["theriac_sequencer_lag_seconds",] == 0
+    assert after["theriac_log_size", "main"] == found["theriac_log_size", "main"] + 2
+    assert after["theriac_sequencer_lag_seconds", "main"] == 0
 
 
 def test_a_database_that_is_gone_still_lets_requests_be_counted(

@@ -1,6 +1,7 @@
 """Put a new key in the place of the one with which the server signs for an organisation."""
 
 from argparse import ArgumentParser
+from dataclasses import replace
 from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError
@@ -19,11 +20,12 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Take whose key, and in the second step the key that goes."""
         parser.add_argument("--organisation", type=UUID, required=True, help="its id")
+        parser.add_argument("--channel", default="", help="default: the deployment's first")
         parser.add_argument("--revoke", help="the old key's id, once the new one is sequenced")
 
-    def handle(self, *, organisation: UUID, revoke: str | None, **_: object) -> None:
+    def handle(self, *, organisation: UUID, channel: str, revoke: str | None, **_: object) -> None:
         """Make the new key and print its id; or revoke the old one."""
-        actor = organisation_actor(organisation)
+        actor = replace(organisation_actor(organisation), channel=channel)
         now = timezone.now()
         try:
             if revoke is None:

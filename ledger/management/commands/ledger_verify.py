@@ -12,13 +12,16 @@ from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
 from rich.progress import Progress as Bar
 
+from foundation.core.actor import SYSTEM
 from foundation.core.json_input import parse_json
 from foundation.core.problem import ProblemError
+from foundation.tenancy import acting_as
 from ledger.core.checkpoint import parse_checkpoint
 from ledger.core.note import parse_note
 from ledger.core.receipt import Receipt, parse_receipt, parse_receipt_header
 from ledger.core.verify import StoredCheckpoint
-from ledger.services.verdict import Progress
+from ledger.selectors import log_list
+from ledger.services.verdict import Progress, Verdict
 from ledger.services.verification import log_verify
 from ledger.services.verification_export import export_verify
 
@@ -42,6 +45,9 @@ class Command(BaseCommand):
         parser.add_argument(
             "--export", type=Path, metavar="DIR", help="verify an exported log, not the database"
         )
+        which = parser.add_mutually_exclusive_group()
+        which.add_argument("--channel", help="verify this channel (default: the first)")
+        which.add_argument("--all", action="store_true", help="verify every channel")
         parser.add_argument("--json", action="store_true")
 
     def handle(
@@ -51,12 +57,22 @@ class Command(BaseCommand):
         receipt: list[Path],
         checkpoint: list[Path],
         export: Path | None,
+        channel: str | None,
+        all: bool,  # noqa: A002 - the option's name
         json: bool,
         **_: object,
     ) -> None:
         """Verify, print the verdict, and exit 1 for a bad log."""
+        if all and (vkey or receipt or checkpoint or export):
+            raise CommandError("what is kept outside is one channel's: name it with --channel")
+        if export is not None and channel is not None:
+            raise CommandError("an export is one channel's: do not name it")
         try:
-            verify = log_verify if export is None else partial(export_verify, export)
+            verify = (
+                partial(log_verify, channel=channel)
+                if export is None
+                else partial(export_verify, export)
+            )
             with _progress() as progress:
                 verdict = verify(
                     vkey=vkey,
@@ -64,18 +80,41 @@ class Command(BaseCommand):
                     checkpoints=[_checkpoint(path) for path in checkpoint],
                     progress=progress,
                 )
+                others = _others(progress) if all else {}
         except (ProblemError, OSError) as error:
             raise CommandError(f"cannot be read: {error}", returncode=2) from error
-        found = {
-            "sound": verdict.sound,
-            "size": verdict.size,
-            "submissions": verdict.submissions,
-            "entries": verdict.entries,
-            "faults": [{"index": fault.index, "what": fault.what} for fault in verdict.faults],
-        }
-        self.stdout.write(_dumps(found) if json else _text(found))
-        if not verdict.sound:
+        found = _found(verdict)
+        if all:
+            channels = {name: _found(each) for name, each in others.items()}
+            shown = _dumps({**found, "channels": channels})
+            text = [_text(found), *(f"{name}: {_text(each)}" for name, each in channels.items())]
+            self.stdout.write(shown if json else "\n".join(text))
+        else:
+            self.stdout.write(_dumps(found) if json else _text(found))
+        if not all_sound(verdict, *others.values()):
             sys.exit(1)
+
+
+def _others(progress: Progress) -> dict[str, Verdict]:
+    """Return the verdict on each channel but the first, by name."""
+    with acting_as(SYSTEM):
+        names = [log.name for log in log_list()[1:]]
+    return {name: log_verify(channel=name, progress=progress) for name in names}
+
+
+def all_sound(*verdicts: Verdict) -> bool:
+    """Return whether nothing is wrong anywhere."""
+    return all(verdict.sound for verdict in verdicts)
+
+
+def _found(verdict: Verdict) -> dict[str, object]:
+    return {
+        "sound": verdict.sound,
+        "size": verdict.size,
+        "submissions": verdict.submissions,
+        "entries": verdict.entries,
+        "faults": [{"index": fault.index, "what": fault.what} for fault in verdict.faults],
+    }
 
 
 @contextmanager

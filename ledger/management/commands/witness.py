@@ -15,14 +15,13 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, connections
 from django.utils import timezone
 
-from foundation.core.actor import PUBLIC
-from foundation.core.problem import ProblemError
+from foundation.core.actor import SYSTEM
+from foundation.core.problem import NotFoundError, ProblemError
 from foundation.tenancy import SYSTEM_ALIAS, acting_as
 from ledger.core.members import format_base64
 from ledger.core.note import format_vkey
 from ledger.core.policy import PolicyError
-from ledger.errors import NoLogError
-from ledger.selectors import current_log
+from ledger.selectors import log_list
 from ledger.services.witness import (
     ConflictInfo,
     WitnessedInfo,
@@ -32,7 +31,7 @@ from ledger.services.witness import (
     witnessed_log_drop,
     witnessed_log_list,
 )
-from ledger.services.witnessing import Witnessing
+from ledger.services.witnessing import Witnessing, is_witnessed
 
 logger = logging.getLogger(__name__)
 
@@ -60,8 +59,9 @@ class Command(BaseCommand):
         conflicts.add_argument("--json", action="store_true")
         drop = commands.add_parser("drop", help="cosign nothing more of a log")
         drop.add_argument("origin")
-        ask = commands.add_parser("ask", help="have this deployment's log cosigned, until stopped")
+        ask = commands.add_parser("ask", help="have this deployment's logs cosigned, until stopped")
         ask.add_argument("--once", action="store_true", help="ask once and stop")
+        ask.add_argument("--channel", help="only this one's (default: every channel's)")
 
     def handle(self, *, act: str, **options: str | None) -> None:
         """Do it, and print what others must know."""
@@ -82,7 +82,7 @@ class Command(BaseCommand):
                 case "conflicts":
                     self._conflicts(as_json=bool(options["json"]))
                 case _:
-                    self._ask(once=bool(options["once"]))
+                    self._ask(once=bool(options["once"]), channel=options["channel"])
         except ProblemError as problem:
             raise CommandError(f"{problem.title}: {problem.detail}") from problem
 
@@ -106,19 +106,16 @@ class Command(BaseCommand):
             self.stdout.write(f"{each.kind}  {each.seen_at:%Y-%m-%d %H:%M:%S} UTC  {each.origin}")
             self.stdout.write(f"cosigned:\n{each.cosigned_note}refused:\n{each.note}")
 
-    def _ask(self, *, once: bool) -> None:
-        """Ask round after round; trouble with the database, and a frozen log, are waited out."""
+    def _ask(self, *, once: bool, channel: str | None) -> None:
+        """Ask round after round; trouble with the database is waited out."""
         self.stopping = False
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
-        witnessing: Witnessing | None = None
+        asking = Asking(channel)
         while not self.stopping:
             try:
-                witnessing = witnessing or _witnessing()
-                found = 0 if witnessing is None else witnessing.round(now=timezone.now())
-            except PolicyError:
-                raise
-            except (DatabaseError, ProblemError) as error:
+                found = asking.round()
+            except DatabaseError as error:
                 logger.warning("the witnesses are not asked", exc_info=error)
                 connections[SYSTEM_ALIAS].close()
                 time.sleep(TROUBLE_S)
@@ -132,14 +129,42 @@ class Command(BaseCommand):
         self.stopping = True
 
 
-def _witnessing() -> Witnessing | None:
-    """Return who asks, or ``None`` while there is no log."""
-    try:
-        with acting_as(PUBLIC):
-            log = current_log()
-    except NoLogError:
-        return None
-    return Witnessing(log, settings.WITNESS_POLICY, timeout_s=settings.WITNESS_TIMEOUT_S)
+class Asking:
+    """Asks the witnesses of the policy for the heads of every channel, or of one."""
+
+    def __init__(self, channel: str | None) -> None:
+        """Ask for ``channel``, for every one unless given."""
+        self._channel = channel
+        self._witnessing: dict[int, Witnessing] = {}
+
+    def round(self) -> int:
+        """Ask once for each; return how many cosignatures came.
+
+        A frozen log does not stop the others. Raise ``PolicyError`` for a policy that is about
+        none of them, ``NotFoundError`` for a channel that is not there, or ``DatabaseError``.
+        """
+        found = 0
+        for witnessing in self._all():
+            try:
+                found += witnessing.round(now=timezone.now())
+            except ProblemError as error:
+                logger.warning("the witnesses of a channel are not asked", exc_info=error)
+        return found
+
+    def _all(self) -> list[Witnessing]:
+        with acting_as(SYSTEM):
+            logs = [log for log in log_list() if self._channel in (None, log.name)]
+        if self._channel is not None and not logs:
+            raise NotFoundError(f"there is no channel {self._channel!r}")
+        policy = settings.WITNESS_POLICY
+        if logs and not any(is_witnessed(log, policy) for log in logs):
+            raise PolicyError("the policy names other logs than this deployment's")
+        for log in logs:
+            if log.id not in self._witnessing and is_witnessed(log, policy):
+                self._witnessing[log.id] = Witnessing(
+                    log, policy, timeout_s=settings.WITNESS_TIMEOUT_S
+                )
+        return list(self._witnessing.values())
 
 
 def _evidence(conflict: ConflictInfo) -> dict[str, object]:

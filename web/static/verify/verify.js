@@ -513,6 +513,8 @@ const TheriacVerify = (() => {
         "ledger.key.rotated.v1": this.rotateKey,
         "ledger.key.revoked.v1": this.revokeKey,
         "ledger.policy.set.v1": this.setPolicy,
+        "ledger.channel.created.v1": this.createChannel,
+        "ledger.channel.linked.v1": this.linkChannel,
       };
     }
 
@@ -615,6 +617,7 @@ const TheriacVerify = (() => {
         receipt_key: isObject,
         quorum: (value) => value === "none",
       };
+      if (Object.hasOwn(body, "entries")) members.entries = (value) => value === "members";
       shape(body, members, "genesis");
       const ours = body.origin === this.log && body.vkey === this.vkey;
       need(ours, "a genesis of another log");
@@ -717,6 +720,30 @@ const TheriacVerify = (() => {
       this.policies.set(kind, [...(this.policies.get(kind) || []), policy]);
       return n === 0 ? `${kind} needs no endorsements any more`
         : `${kind} needs endorsements of ${n} organisations from here on`;
+    }
+
+    // Another log begins, in clear or behind a commitment; nothing changes here.
+    createChannel(entry, body) {
+      need(entry.org === this.operator, "only the operator creates channels");
+      if (entry.commitments.length > 0) {
+        this.commitOnly(entry, body);
+        return "a private channel is created; only a commitment says which";
+      }
+      shape(body, { origin: ORIGIN, vkey: LINE }, "channel");
+      need(body.origin !== this.log, "a channel that is this very log");
+      const own = body.vkey.startsWith(`${body.origin}+`);
+      need(own, "a channel with the key of another");
+      return `the channel ${body.origin} is created`;
+    }
+
+    linkChannel(entry, body) {
+      this.commitOnly(entry, body);
+      return "a head of another log is known here; a commitment says which";
+    }
+
+    commitOnly(entry, body) {
+      shape(body, {}, "body");
+      need(entry.commitments.length === 1, "more or fewer than one commitment");
     }
 
     newKey(key, org, holder, index) {
