@@ -41,10 +41,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return the exit status. Every error is one line on standard error."""
     given = _parser().parse_args(arguments)
     run: Callable[[Namespace], int] = given.run
+    return told_in_one_line("theriac-client", lambda: run(given))
+
+
+def told_in_one_line(program: str, run: Callable[[], int]) -> int:
+    """Return the exit status of ``run``, its anticipated errors said in a line each."""
     try:
-        return run(given)
+        return run()
     except ClientError as error:
-        print(f"theriac-client: {error}", file=sys.stderr)
+        print(f"{program}: {error}", file=sys.stderr)
         return error.status
     except KeyboardInterrupt:
         return 130
@@ -77,14 +82,17 @@ def _key_new(given: Namespace) -> int:
 def _key_register(given: Namespace) -> int:
     path = _one_key(home(given), given.key)
     client = _client(given, passphrase=_passphrase_for(path), server=given.server)
-    reader = LogReader(web=Web(given.server), channel=given.channel, vkey=_vkey(given.vkey))
+    client.key_wait_s = given.wait
+    reader = LogReader(web=client.web, channel=given.channel, vkey=_vkey(given.vkey))
     record = client.register(bytes.fromhex(path.stem), reader=reader)
     _tell(given, _shown(record), f"registered {path.stem}")
     return 0
 
 
 def _key_rotate(given: Namespace) -> int:
-    record = _own_client(given).rotate()
+    client = _own_client(given)
+    client.key_wait_s = given.wait
+    record = client.rotate()
     assert record.activates is not None
     _tell(given, _shown(record), f"signing under {record.activates.hex()} from now on")
     return 0
@@ -284,5 +292,9 @@ def _key_parsers(key: ArgumentParser, shared: ArgumentParser) -> None:
     register.add_argument(
         "--vkey", required=True, help="the log's verifier key, compared with what others have"
     )
-    command("rotate", _key_rotate, "put a new key in the place of the one that signs")
+    rotate = command("rotate", _key_rotate, "put a new key in the place of the one that signs")
+    for waiting in (register, rotate):
+        waiting.add_argument(
+            "--wait", type=int, default=10, metavar="SECONDS", help="for the key's place in the log"
+        )
     command("list", _key_list, "list the keys that are kept here")

@@ -154,8 +154,13 @@ class Journal:
 
     def records(self) -> Iterator[Record]:
         """Yield all records, one at a time, in the order of their names."""
-        for path in sorted(self._folder.glob("*.json")):
-            yield self.get(UUID(path.stem))
+        for path in sorted(self._folder.glob("[!.]*.json")):
+            try:
+                yield self.get(UUID(path.stem))
+            except StateError:
+                if path.exists():
+                    raise
+                # Another process dropped it meanwhile: it was refused.
 
     def _record(self, record_id: UUID) -> Path:
         return self._folder / f"{record_id}.json"

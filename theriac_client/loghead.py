@@ -34,6 +34,20 @@ class Head:
         """The newest time that a witness gave, 0 where none did."""
         return max((signed.timestamp_s or 0 for signed in self.cosigned), default=0)
 
+    def quorum_at_s(self, policy: Policy) -> int:
+        """Return since when the policy's quorum stands behind this head, 0 without a quorum.
+
+        One witness alone, with a clock of its own, cannot move it.
+        """
+        if policy.quorum is None:
+            return 0
+        times = sorted({signed.timestamp_s or 0 for signed in self.cosigned}, reverse=True)
+        for time_s in times:
+            later = [each.key for each in self.cosigned if (each.timestamp_s or 0) >= time_s]
+            if has_quorum(policy, later):
+                return time_s
+        return 0
+
 
 def open_head(note: bytes, *, vkey: VerifierKey, policy: Policy = NO_POLICY) -> Head:
     """Return the head that a note is.

@@ -108,20 +108,50 @@ class Web:
         sent = {"Connection": "close", "Accept-Encoding": "identity", **headers}
         if self.api_key:
             sent["Authorization"] = f"Bearer {self.api_key}"
-        # A time-out of the socket is for one read: who sends a byte a second is cut off by this.
-        guard = threading.Timer(self.timeout_s, _cut, [connection])
-        guard.daemon = True
-        guard.start()
+        guard = _Guard(connection)
+        guard.start(self.timeout_s)
         try:
             with contextlib.closing(connection):
+                connection.connect()
+                guard.socket = connection.sock
                 connection.request(method, parts.path.rstrip("/") + path, body, sent)
                 return _read(connection.getresponse(), limit)
-        except (OSError, HTTPException) as error:
+        except (OSError, HTTPException, UnreachableError) as error:
+            why = "it took too long" if guard.has_cut else _one_line(str(error))
             raise UnreachableError(
-                f"no answer from {self.address}: {_one_line(str(error)) or type(error).__name__}"
+                f"no answer from {self.address}: {why or type(error).__name__}"
             ) from error
         finally:
-            guard.cancel()
+            guard.stop()
+
+
+class _Guard:
+    """Cuts the line when the time for a whole answer is up.
+
+    The time-out of a socket is for one read: who sends a byte a second would never run into it.
+    """
+
+    def __init__(self, connection: HTTPConnection) -> None:
+        self.socket: socket.socket | None = None  # the connection forgets it before the body is in
+        self.has_cut = False
+        self._connection = connection
+        self._timer: threading.Timer | None = None
+
+    def start(self, timeout_s: float) -> None:
+        self._timer = threading.Timer(timeout_s, self._cut)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _cut(self) -> None:
+        self.has_cut = True
+        held = self.socket or self._connection.sock
+        if held is not None:
+            with contextlib.suppress(OSError):  # it ended by itself
+                held.shutdown(socket.SHUT_RDWR)
 
 
 def _read(response: HTTPResponse, limit: int) -> Answer:
@@ -137,12 +167,6 @@ def _read(response: HTTPResponse, limit: int) -> Answer:
         raise UnreachableError(f"the answer broke off after {size} bytes")
     headers = {name.lower(): value for name, value in response.headers.items()}
     return Answer(status=response.status, headers=headers, body=b"".join(chunks))
-
-
-def _cut(connection: HTTPConnection) -> None:
-    if connection.sock is not None:
-        with contextlib.suppress(OSError):  # it ended by itself
-            connection.sock.shutdown(socket.SHUT_RDWR)
 
 
 def _one_line(text: str) -> str:

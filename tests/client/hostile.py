@@ -35,3 +35,28 @@ def http(body: bytes, *headers: str, status: str = "200 OK") -> bytes:
     """Return an answer with these headers and this body, whatever they claim."""
     lines = [f"HTTP/1.1 {status}", *headers, "", ""]
     return "\r\n".join(lines).encode() + body
+
+
+@contextmanager
+def dripping(head: bytes, drop: bytes, drops: int) -> Iterator[str]:
+    """Answer one connection with ``head``, then drop by drop: each in time, all of them not."""
+    over = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+
+        def serve() -> None:
+            with suppress(OSError):
+                connection, _ = server.accept()
+                with connection:
+                    connection.recv(65_536)
+                    connection.sendall(head)
+                    for _ in range(drops):
+                        over.wait(0.05)
+                        connection.sendall(drop)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            over.set()

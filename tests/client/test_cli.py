@@ -36,7 +36,16 @@ def test_from_a_new_key_to_what_arrived(
 ) -> None:
     status, key_id, _ = run("key", "new", "--no-passphrase", "--label", "gateway")
     assert (status, len(key_id.strip())) == (0, 64)
-    register = ("key", "register", "--server", machine.address, "--vkey", channel.log.vkey)
+    register = (
+        "key",
+        "register",
+        "--server",
+        machine.address,
+        "--vkey",
+        channel.log.vkey,
+        "--wait",
+        "0",
+    )
     assert run(*register)[:2] == (0, f"registered {key_id}")
     channel.sequence()
     assert run("key", "list")[1] == f"{key_id.strip()}  signs\n"
@@ -52,7 +61,7 @@ def test_from_a_new_key_to_what_arrived(
     states = {each["submission_id"]: each for each in map(orjson.loads, out.splitlines())}
     assert (status, len(states), states[made["submission_id"]]["state"]) == (0, 2, "arrived")
     assert len(run("receipts")[1].splitlines()) == 2
-    status, out, _ = run("key", "rotate")
+    status, out, _ = run("key", "rotate", "--wait", "0")
     assert (status, out.endswith("from now on\n")) == (0, True)
 
 

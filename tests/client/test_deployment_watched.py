@@ -77,25 +77,15 @@ class Machine:
         look = self.look(later)
         assert [alarm.kind for alarm in look.alarms] == [kind]
         evidence = str(look.alarms[0].evidence)
-        done = subprocess.run(
-            [
-                *(sys.executable, "-m", "theriac_client.monitor", "check-evidence", evidence),
-                *("--vkey", self.vkey),
-            ],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+        words = ("theriac_client.monitor", "check-evidence", evidence, "--vkey", self.vkey)
+        return run_module(*words)
 
 
-def joined(made: Deployment) -> str:
-    """Admit the member; return its API key."""
+def run_module(*words: str, **environment: str) -> str:
+    """Run a module as a process of its own; return what it printed."""
     done = subprocess.run(
-        [sys.executable, "-m", "tests.client.joined", GLN],
-        env={**made.environment, "DJANGO_SETTINGS_MODULE": "config.settings"},
+        [sys.executable, "-m", *words],
+        env=environment or None,
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -103,6 +93,12 @@ def joined(made: Deployment) -> str:
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def joined(made: Deployment) -> str:
+    """Admit the member; return its API key."""
+    settings = {"DJANGO_SETTINGS_MODULE": "config.settings"}
+    return run_module("tests.client.joined", GLN, **{**made.environment, **settings})
 
 
 def as_superuser(made: Deployment, work: Callable[[psycopg.Cursor], None]) -> None:

@@ -12,7 +12,7 @@ import pytest
 from ledger.core.members import format_base64
 from ledger.core.merkle import leaf_hash, tree_root
 from ledger.core.note import format_vkey
-from ledger.core.policy import Policy, PolicyWitness, format_policy
+from ledger.core.policy import Policy, PolicyGroup, PolicyWitness, format_policy
 from ledger.core.proof import node_reader, prove_consistency, prove_inclusion
 from ledger.core.sequenced import Sequenced
 from ledger.core.statement import KeyChain, parse_header, statement_hash
@@ -177,7 +177,7 @@ def test_a_log_that_was_rolled_back_is_found(world: World) -> None:
     world.quiet()
     world.show(old)
     said = world.alarm(Kind.ROLLED_BACK)
-    assert said[-1] == "that the smaller was shown later is the word of who watched"
+    assert said[-1] == f"that {len(old.leaves)} were shown later is the word of who watched"
     # One answer of a cache is no alarm.
     answers = iter([True, False])
 
@@ -204,16 +204,32 @@ def test_a_promise_that_was_dropped_is_found_with_proof(world: World) -> None:
     assert evidence.name.startswith("missing-")
 
 
-def test_with_a_quorum_the_witnesses_time_decides_what_is_due(world: World) -> None:
-    witness = WitnessKey("w1.example")
-    world.policy = Policy(witnesses=(PolicyWitness(name=b"w", key=witness.key),), quorum=b"w")
+def test_with_a_quorum_its_time_decides_what_is_due(world: World) -> None:
+    one, two, rogue = (WitnessKey(f"w{at}.example") for at in range(3))
+    world.policy = Policy(
+        witnesses=tuple(
+            PolicyWitness(name=each.name.encode(), key=each.key) for each in (one, two, rogue)
+        ),
+        groups=(
+            PolicyGroup(
+                name=b"most",
+                threshold=2,
+                members=tuple(each.name.encode() for each in (one, two, rogue)),
+            ),
+        ),
+        quorum=b"most",
+    )
     dropped = world.sender.send(into=deepcopy(world.log))
     assert dropped.receipt is not None
     due = int(dropped.receipt.promise.deadline.timestamp())
-    world.scripted.show(world.log, witness, time_s=due)
+    world.scripted.show(world.log, one, two, time_s=due)
+    # The clock of one witness is ahead by years.
+    checkpoint = "/log/main/checkpoint"
+    late = cosigned(world.scripted.files[checkpoint], rogue, time_s=due + 10**9)
+    world.scripted.files[checkpoint] = late
     world.quiet()
-    world.scripted.show(world.log, witness, time_s=due + 1)
-    assert "by the witnesses' times" in world.alarm(Kind.MISSING)[-1]
+    world.scripted.show(world.log, one, two, time_s=due + 1)
+    assert "by the times of the policy's quorum" in world.alarm(Kind.MISSING)[-1]
 
 
 def test_without_the_quorum_there_is_no_head_and_no_alarm(world: World) -> None:

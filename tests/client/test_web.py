@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from tests.client.hostile import answering, http
+from tests.client.hostile import answering, dripping, http
 from theriac_client import Web
 from theriac_client.errors import AnswerError, UnreachableError
 
@@ -44,6 +44,22 @@ def test_a_bad_answer_is_none(raw: bytes, error: type[Exception]) -> None:
 def test_who_hangs_is_given_up(raw: bytes) -> None:
     with answering(raw, hold=True) as address, pytest.raises(UnreachableError):
         Web(address, timeout_s=0.3).get("/")
+
+
+@pytest.mark.parametrize(
+    ("head", "drop"),
+    [
+        (b"HTTP/1.1 200 OK\r\n", b"A: b\r\n"),
+        (http(b"", "Content-Length: 60"), b"a"),
+        (http(b"", "Transfer-Encoding: chunked"), b"1\r\na\r\n"),
+    ],
+)
+def test_who_never_ends_is_cut_off(head: bytes, drop: bytes) -> None:
+    with (
+        dripping(head, drop, 60) as address,
+        pytest.raises(UnreachableError, match="it took too long"),
+    ):
+        Web(address, timeout_s=0.5).get("/")
 
 
 def test_nobody_there_is_unreachable() -> None:

@@ -30,8 +30,9 @@ def receipts(follower: Follower, member: Member, head: Head, *, now: datetime) -
     ``now`` is from before the head was asked for. Raise ``AnswerError`` where the log does not
     show what would decide it.
     """
-    # The time of a head is what witnesses say, or else that of the look which fetched it.
-    head_at = head.cosigned_at_s if follower.reader.policy.quorum else now.timestamp()
+    # The time of a head is what its quorum says, or else that of the look which fetched it.
+    policy = follower.reader.policy
+    head_at = head.quorum_at_s(policy) if policy.quorum else now.timestamp()
     for record in member.records():
         if record.receipt is None:
             continue

@@ -21,10 +21,10 @@ from foundation.core.problem import BadInputError, TooLargeError
 from ledger.core.note import parse_vkey
 from ledger.core.policy import parse_policy
 from ledger.core.tiles import TILE_WIDTH, Tile, format_tile_path, parse_bundle, tile_of
-from theriac_client.cli import HOME_VARIABLE
+from theriac_client.cli import API_KEY_VARIABLE, HOME_VARIABLE, told_in_one_line
 from theriac_client.client import utc_now
 from theriac_client.durable import read_bytes
-from theriac_client.errors import ClientError, StateError
+from theriac_client.errors import StateError
 from theriac_client.loghead import NO_POLICY
 from theriac_client.logreader import LogReader
 from theriac_client.monitor.evidence import EvidenceError, parse_evidence
@@ -41,15 +41,11 @@ _AGAIN_AFTER_S = 2
 def main(arguments: Sequence[str] | None = None) -> int:
     """Watch, or check evidence; return the exit status. Errors are one line."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    try:
-        if words[:1] == ["check-evidence"]:
-            return _check(_check_parser().parse_args(words[1:]))
-        return _watch(_parser().parse_args(words))
-    except ClientError as error:
-        print(f"ledger_monitor: {error}", file=sys.stderr)
-        return error.status
-    except KeyboardInterrupt:
-        return 130
+    if words[:1] == ["check-evidence"]:
+        checked = _check_parser().parse_args(words[1:])
+        return told_in_one_line("ledger_monitor", lambda: _check(checked))
+    watched = _parser().parse_args(words)
+    return told_in_one_line("ledger_monitor", lambda: _watch(watched))
 
 
 def _watch(given: Namespace) -> int:
@@ -86,8 +82,9 @@ def _monitor(given: Namespace) -> Monitor:
         if settings.vkey != vkey:
             raise StateError(f"{folders[0]} is for the log {settings.vkey.name}")
         server, channel = server or settings.server, channel or settings.channel
+    api_key = os.environ.get(API_KEY_VARIABLE, "") if given.members_only else ""
     reader = LogReader(
-        web=Web(server, timeout_s=given.timeout),
+        web=Web(server, api_key=api_key, timeout_s=given.timeout),
         channel=channel or "main",
         vkey=vkey,
         policy=parsed,
@@ -208,6 +205,11 @@ def _parser() -> ArgumentParser:
     parser.add_argument("--server", default="", help="https://host[:port]; else the client's")
     parser.add_argument("--channel", default="", help="else the client's, or main")
     parser.add_argument("--vkey", default="", help="the log's verifier key; else the client's")
+    parser.add_argument(
+        "--members-only",
+        action="store_true",
+        help=f"send the API key of {API_KEY_VARIABLE}: the log's entries are for its members",
+    )
     parser.add_argument("--policy", type=Path, help="the tlog-policy that heads must meet")
     parser.add_argument(
         "--witnesses", action="store_true", help="ask the policy's witnesses what they know"

@@ -94,6 +94,7 @@ class Evidence:
     found_at: datetime
     heads: tuple[Head, ...]
     members: Members
+    policy: Policy
 
 
 _COMMON = ("v", "kind", "what", "vkey", "found_at", "heads")
@@ -128,6 +129,7 @@ def parse_evidence(value: object) -> Evidence:
             found_at=members.time("found_at"),
             heads=heads,
             members=members,
+            policy=policy,
         )
     except (BadInputError, AnswerError) as error:
         raise EvidenceError(f"this shows nothing: {error}") from error

@@ -61,10 +61,11 @@ def _rolled_back(evidence: Evidence, _: Iterable[bytes] | None) -> Lines:
     first, second = evidence.heads
     if first.size <= second.size:
         raise EvidenceError("the second head is not smaller than the first")
-    lost = f"the log's key signed {first.size} leaves, and {second.size} were shown"
-    if 0 < first.cosigned_at_s < second.cosigned_at_s:
-        return [f"PROVEN: {lost} later, by the times of the witnesses"]
-    return [f"PROVEN: {lost}", "that the smaller was shown later is the word of who watched"]
+    # No time in the heads decides: one witness may be asked later than another for less.
+    return [
+        f"PROVEN: the log's key signed {first.size} leaves; who finds fewer there now sees it too",
+        f"that {second.size} were shown later is the word of who watched",
+    ]
 
 
 def _missing(evidence: Evidence, leaves: Iterable[bytes] | None) -> Lines:
@@ -86,8 +87,8 @@ def _missing(evidence: Evidence, leaves: Iterable[bytes] | None) -> Lines:
         return [*said, "NOT PROVEN YET: give the leaves of the head with --export"]
     if tree_root(hashes) != head.root or len(hashes) != head.size:
         raise EvidenceError("the leaves are not those of the head")
-    after = head.cosigned_at_s > promise.deadline.timestamp()
-    when = "by the witnesses' times" if after else "by the word of who watched"
+    after = head.quorum_at_s(evidence.policy) > promise.deadline.timestamp()
+    when = "by the times of the policy's quorum" if after else "by the word of who watched"
     if not after and evidence.found_at <= promise.deadline:
         raise EvidenceError("the promise was not due yet")
     return [*said, f"PROVEN: none of the {head.size} leaves is it; the head is later, {when}"]
