@@ -1,27 +1,39 @@
 """Proofs for printed codes: of an entry in the published checkpoint."""
 
 import zlib
+from dataclasses import dataclass
 
 from foundation.core.actor import PUBLIC, Actor
 from foundation.tenancy import acting_as
 from ledger.core.checkpoint import open_checkpoint
 from ledger.core.note import parse_note, parse_vkey
 from ledger.core.proof import node_reader, prove_inclusion
-from ledger.core.qr_proof import QrProof, format_qr_proof
+from ledger.core.qr_proof import QrProof, QrProofError, format_qr_proof, format_qr_texts
 from ledger.core.statement import parse_statement
 from ledger.errors import NotSequencedError, ProvisionalError
 from ledger.exploring import EntrySeen, entry_seen
 from ledger.published import head_published
-from ledger.selectors import inclusion_proof, log_get, submissions_of
+from ledger.selectors import Head, inclusion_proof, log_get, submissions_of
 
 _RAW_DEFLATE = -15
 
 
-def qr_proof(entry_id: bytes, *, channel: str, actor: Actor = PUBLIC) -> bytes:
-    """Return the bytes that printed codes carry for an entry (docs/spec/qr.md).
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrintedProof:
+    """The texts of an entry's codes (docs/spec/qr.md), and the head that they prove it in.
 
-    Raise ``UnknownEntryError``, ``NotSequencedError``, ``ProvisionalError`` as ``entry_proof``,
-    and ``QrProofError`` for cosignatures that no code holds.
+    ``trouble`` says why there are none, where no codes hold the proof.
+    """
+
+    texts: tuple[str, ...]
+    trouble: str
+    head: Head
+
+
+def qr_proof(entry_id: bytes, *, channel: str, actor: Actor = PUBLIC) -> PrintedProof:
+    """Return the proof of an entry in the published checkpoint, for printed codes.
+
+    Raise ``UnknownEntryError``, ``NotSequencedError``, ``ProvisionalError`` as ``entry_proof``.
     """
     with acting_as(actor):
         log = log_get(channel)
@@ -37,24 +49,25 @@ def qr_proof(entry_id: bytes, *, channel: str, actor: Actor = PUBLIC) -> bytes:
     open_checkpoint(note, vkey)
     own, *others = parse_note(note).signatures
     position = place.log_index - place.header_index - 1
-    return format_qr_proof(
-        QrProof(
-            log_key=vkey.public_key,
-            size=head.size,
-            log_signature=own.signature,
-            index=place.log_index,
-            hashes=tuple(hashes),
-            position=position,
-            path=prove_inclusion(
-                index=position, size=len(entry_ids), read_node=node_reader(entry_ids)
-            ),
-            statement=parse_statement(seen.submission.statement),
-            public_key=key.public_key,
-            signature=seen.submission.signature,
-            cosignatures=tuple(others),
-            entry=_deflated(seen),
-        )
+    proof = QrProof(
+        log_key=vkey.public_key,
+        size=head.size,
+        log_signature=own.signature,
+        index=place.log_index,
+        hashes=tuple(hashes),
+        position=position,
+        path=prove_inclusion(index=position, size=len(entry_ids), read_node=node_reader(entry_ids)),
+        statement=parse_statement(seen.submission.statement),
+        public_key=key.public_key,
+        signature=seen.submission.signature,
+        cosignatures=tuple(others),
+        entry=_deflated(seen),
     )
+    try:
+        texts = format_qr_texts(format_qr_proof(proof))
+    except QrProofError as error:
+        return PrintedProof(texts=(), trouble=error.detail, head=head)
+    return PrintedProof(texts=tuple(texts), trouble="", head=head)
 
 
 def _deflated(seen: EntrySeen) -> bytes:

@@ -63,6 +63,7 @@ def prove_entry(story: Story, entry_id: str, what: str) -> None:
     if standalone(story, [str(other), "--vkey", log.vkey]).returncode != 1:
         raise NotProvenError("the standalone verifier took a proof with a changed byte")
     story.stage.log_ins.append(f"a proof to drop on /verify/: {path}")
+    story.stage.log_ins.append("the log itself, for anybody: /explorer/")
 
 
 def verify_everything(story: Story) -> None:

@@ -115,7 +115,7 @@ def test_what_does_not_fit_into_codes_is_said(channel: Channel, anyone: Client) 
 
 def test_the_server_makes_what_the_verifier_takes(channel: Channel) -> None:
     entry_id = write(channel, {"word": "é"})
-    texts = format_qr_texts(qr_proof(bytes.fromhex(entry_id), channel="main"))
+    texts = qr_proof(bytes.fromhex(entry_id), channel="main").texts
     assert by_program(" ".join(texts), channel.log.vkey) == ("sound", "")
 
 

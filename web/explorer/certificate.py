@@ -16,11 +16,10 @@ from segno import consts
 
 from foundation.tenancy import acting_as
 from ledger.core.entry import format_time
-from ledger.core.qr_proof import QrProofError, format_qr_texts
 from ledger.errors import NotSequencedError, ProvisionalError
 from ledger.exploring import entry_seen
 from ledger.services.qr_proofs import qr_proof
-from web.explorer.visit import Visit, explored, heads_of, named
+from web.explorer.visit import Visit, cosigners_of, explored, named
 
 # Where several codes have to find room, fewer lines of the entry do.
 _BODY_LINES_MAX = (4, 9, 4, 3, 3)
@@ -31,15 +30,11 @@ def _certificate(visit: Visit, entry_id: str) -> HttpResponse:
     """Show the page, or the entry's own while nothing proves it yet."""
     log, wanted = visit.log, bytes.fromhex(entry_id)
     try:
-        payload = qr_proof(wanted, channel=log.name, actor=visit.actor)
-        texts = format_qr_texts(payload)
-        trouble = ""
+        proof = qr_proof(wanted, channel=log.name, actor=visit.actor)
     except (NotSequencedError, ProvisionalError):
         return redirect("explorer-entry", log.name, entry_id)
-    except QrProofError as error:
-        texts, trouble = [], str(error)
     with acting_as(visit.actor):
-        seen, heads = entry_seen(log, wanted), heads_of(log)
+        seen = entry_seen(log, wanted)
         name = named(log, {seen.info.organisation_id})
     place = seen.info.place
     assert place is not None  # it is proven
@@ -50,11 +45,12 @@ def _certificate(visit: Visit, entry_id: str) -> HttpResponse:
         "key": seen.submission.key_id,
         "organisation": name(seen.info.organisation_id),
         "time": format_time(seen.entry.time),
-        "body": _short(json.loads(seen.info.content)["body"], _BODY_LINES_MAX[len(texts)]),
-        "heads": heads,
-        "texts": texts,
-        "codes": [code_svg(visit.request, text) for text in texts],
-        "trouble": trouble,
+        "body": _short(json.loads(seen.info.content)["body"], _BODY_LINES_MAX[len(proof.texts)]),
+        "head": proof.head,
+        "root": proof.head.root_hash.hex(),
+        "cosigners": cosigners_of(proof.head.note),
+        "codes": [code_svg(visit.request, text) for text in proof.texts],
+        "trouble": proof.trouble,
         "verify_address": visit.request.build_absolute_uri(reverse("verify-page")),
     }
     return visit.page("certificate", **context)
