@@ -249,7 +249,7 @@ def _parser() -> ArgumentParser:
     shared.add_argument("--json", action="store_true", help="print JSON, an object a line")
     parser = ArgumentParser(
         prog="theriac-client",
-        description=(__doc__ or "").split("\n", maxsplit=1)[0],
+        description="Write to a ledger under a key of your own, and find out what became of it.",
         epilog=f"The API key is read from {API_KEY_VARIABLE}; passphrases from the terminal, or the"
         f" file that {PASSPHRASE_VARIABLE} names.",
     )

@@ -1,4 +1,4 @@
-"""A client that is killed at the n-th step of a submission: ``python -m tests.client.killed``.
+"""A client or a monitor that is killed at the n-th step: ``python -m tests.client.killed``.
 
 A step is the moment before or after a file is in place, or a request is answered.
 """
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from theriac_client import Client, Web
+from theriac_client.monitor.cli import main as ledger_monitor
 
 STEPS_LEFT = [0]
 
@@ -33,12 +34,22 @@ def stepped(call: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
-def main() -> None:
-    folder, address, api_key, steps = sys.argv[1:]
-    STEPS_LEFT[0] = int(steps)
+def stepping() -> None:
+    """Count steps from here on."""
     Path.replace = stepped(Path.replace)  # type: ignore[method-assign]
     Path.unlink = stepped(Path.unlink)  # type: ignore[method-assign]
     Web.post = stepped(Web.post)  # type: ignore[method-assign]
+
+
+def main() -> None:
+    if sys.argv[1] == "watch":
+        STEPS_LEFT[0] = int(sys.argv[2])
+        stepping()
+        os.fsync = stepped(os.fsync)
+        sys.exit(ledger_monitor(["--once", "--folder", sys.argv[3]]))
+    folder, address, api_key, steps = sys.argv[1:]
+    STEPS_LEFT[0] = int(steps)
+    stepping()
     client = Client(folder=Path(folder), web=Web(address, api_key=api_key), key_wait_s=0)
     if document := sys.stdin.buffer.read():
         client.submit(document)

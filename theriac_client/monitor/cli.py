@@ -192,7 +192,7 @@ def _check_parser() -> ArgumentParser:
 def _parser() -> ArgumentParser:
     parser = ArgumentParser(
         prog="ledger_monitor",
-        description=(__doc__ or "").split("\n", maxsplit=1)[0],
+        description="Follow a log from a member's machine, and keep evidence of what it breaks.",
         epilog="`ledger_monitor check-evidence FILE` says what a file of evidence proves.",
     )
     parser.add_argument(
