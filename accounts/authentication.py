@@ -14,8 +14,10 @@ from rest_framework.request import Request
 from accounts.core.scopes import check_scope
 from accounts.services import api_key_actor
 from accounts.sessions import session_actor
-from foundation.core.actor import Actor
+from foundation.core.actor import CHANNEL_HEADER, Actor
 from foundation.core.problem import BadInputError, UnauthenticatedError
+from ledger.errors import ChannelNotHereError
+from ledger.services import channel_actor
 
 if TYPE_CHECKING:  # the framework's views import this module while they are imported
     from rest_framework.views import APIView
@@ -49,6 +51,7 @@ class ApiKeyAuthentication(authentication.BaseAuthentication):
             return None
         now = timezone.now()  # noqa: TID251 - an interface: the clock enters here
         actor = api_key_actor(key.strip(), ip=client_ip(request), now=now)
+        actor = _in_channel(request, actor)
         return Principal(actor=actor), actor
 
     def authenticate_header(self, request: Request) -> str:  # noqa: ARG002 - the framework's
@@ -77,6 +80,7 @@ class SessionAuthentication(authentication.SessionAuthentication):
         self.enforce_csrf(http)  # type: ignore[arg-type]  # it takes any request with headers
         wanted = request.headers.get(ORGANISATION_HEADER)
         actor = session_actor(http, organisation_id=None if wanted is None else _uuid(wanted))
+        actor = _in_channel(request, actor)
         return Principal(actor=actor), actor
 
 
@@ -117,6 +121,31 @@ class ByMethod:
         """Return the permission of the method."""
         safe = self.request.method in SAFE_METHODS
         return [self.reads() if safe else self.writes()]
+
+
+def channel_named(request: HttpRequest | Request) -> str | None:
+    """Return the channel that the request is about, ``None`` for the deployment's first."""
+    name = request.headers.get(CHANNEL_HEADER)
+    return None if name == settings.CHANNEL_NAME else name
+
+
+def _in_channel(request: Request, actor: Actor) -> Actor:
+    """Return the actor as it acts in the channel that the request names.
+
+    An address that does not say that it acts in channels (``in_channels``) refuses: it would write
+    into the directory what was meant for another log.
+    """
+    name = channel_named(request)
+    if name is None:
+        return actor
+    if not getattr(request.parser_context["view"], "in_channels", False):
+        raise channel_not_here()
+    return channel_actor(actor, name)
+
+
+def channel_not_here() -> ChannelNotHereError:
+    """Return the refusal of a request that names a channel where none is known."""
+    return ChannelNotHereError(f"leave out {CHANNEL_HEADER}: this is of the first channel only")
 
 
 def actor_of(request: HttpRequest | Request) -> Actor:

@@ -8,13 +8,13 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils import timezone
 
-from accounts.authentication import client_ip
+from accounts.authentication import channel_named, channel_not_here, client_ip
 from accounts.models import User
 from accounts.services import api_key_actor
 from accounts.sessions import proved, session_actor
 from foundation.core.actor import AUTHENTICATION, PUBLIC, Actor
 from foundation.core.problem import ForbiddenError, ProblemError
-from foundation.problems import problem_response
+from foundation.problems import problem_answer, problem_response
 from foundation.tenancy import acting_as
 
 ADMIN = "/admin/"
@@ -55,6 +55,9 @@ class ActingMiddleware:
         Here and not around the layers below: those turn an exception into an answer, and what
         the page had written would stay.
         """
+        # Views of the API ask when they authenticate; every other view is of the directory.
+        if channel_named(request) is not None and not hasattr(view, "cls"):
+            return problem_answer(request.path, channel_not_here())
         if not request.path.startswith(ADMIN) or request.path.startswith(GOVERNANCE):
             return None
         logs_in = request.path == LOGIN

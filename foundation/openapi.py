@@ -9,8 +9,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 
+from foundation.core.actor import CHANNEL_HEADER
 from foundation.core.problem import TYPE_PREFIX
 from foundation.problems import MEDIA_TYPE
 
@@ -85,12 +87,24 @@ class ReceiptOut(serializers.Serializer[Any]):
     entry_ids = serializers.ListField(child=serializers.CharField())
 
 
+CHANNEL = OpenApiParameter(
+    CHANNEL_HEADER,
+    str,
+    OpenApiParameter.HEADER,
+    description="the channel that the request is about; without it the deployment's first",
+)
+
+
 class ApiSchema(AutoSchema):
     """The first sentence of a docstring is the summary, the rest the description."""
 
     def get_summary(self) -> str | None:
         """Return the first sentence."""
         return super().get_description().partition("\n\n")[0].replace("\n", " ") or None
+
+    def get_override_parameters(self) -> list[Any]:
+        """Return the header that names a channel, for addresses that act in one."""
+        return [CHANNEL] if getattr(self.view, "in_channels", False) else []
 
     def get_description(self) -> str:  # type: ignore[override] # as the class above it has it
         """Return what follows the first paragraph."""

@@ -38,7 +38,7 @@ def write_once(
     return answer_once(
         actor=actor,
         key=key,
-        path=f"{request.method} {request.path}{about}",
+        path=f"{request.method} {request.path}{about}{_in_channel(actor)}",
         body=raw,
         now=now,
         answer=answer,
@@ -50,9 +50,14 @@ def written_before(request: HttpRequest | Request, *, actor: Actor, raw: bytes) 
     return answer_stored(
         actor=actor,
         key=sent_key(request),
-        path=f"{request.method} {request.path}",
+        path=f"{request.method} {request.path}{_in_channel(actor)}",
         body=raw,
     )
+
+
+def _in_channel(actor: Actor) -> str:
+    """Return what makes a write into a channel another one than the same into the directory."""
+    return f" in {actor.channel}" if actor.channel else ""
 
 
 def sent_key(request: HttpRequest | Request) -> str | None:

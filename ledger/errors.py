@@ -37,6 +37,13 @@ class ChannelNotHereError(UnprocessableError):
     title = "This is not done in a channel of its own"
 
 
+class SelfLinkError(UnprocessableError):
+    """A channel is to be linked with itself."""
+
+    slug = "self-link"
+    title = "A channel is linked with another one"
+
+
 class NoKeyError(ForbiddenError):
     """The organisation, or the person, has no key that may sign this now."""
 

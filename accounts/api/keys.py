@@ -57,6 +57,7 @@ _KEY_WRITES: Permission = requires_scope(Scope.LEDGER_WRITE)
 class KeysView(View):
     """The organisation's keys, those that the log knows."""
 
+    in_channels: ClassVar[bool] = True
     reads: ClassVar[Permission] = requires_scope(Scope.LEDGER_READ)
     writes: ClassVar[Permission] = _KEY_WRITES
 
@@ -86,6 +87,7 @@ class KeysView(View):
 class MyKeyView(View):
     """The key of whoever is logged in."""
 
+    in_channels: ClassVar[bool] = True
     writes: ClassVar[Permission] = IsActing
 
     @extend_schema(
@@ -107,6 +109,7 @@ class MyKeyView(View):
 class KeyRevokeView(View):
     """The end of one key."""
 
+    in_channels: ClassVar[bool] = True
     writes: ClassVar[Permission] = _KEY_WRITES
 
     @extend_schema(
@@ -133,6 +136,7 @@ class KeyRevokeView(View):
 class KeyRotateView(View):
     """A new key in the place of one."""
 
+    in_channels: ClassVar[bool] = True
     writes: ClassVar[Permission] = _KEY_WRITES
 
     @extend_schema(
@@ -173,6 +177,7 @@ class KeyRotateView(View):
 class LeaveView(View):
     """The end of an organisation's membership."""
 
+    in_channels: ClassVar[bool] = True
     writes: ClassVar[Permission] = _KEY_WRITES
 
     @extend_schema(
@@ -201,6 +206,7 @@ class LeaveView(View):
 class KeyHeadView(View):
     """Where the chain of one key stands."""
 
+    in_channels: ClassVar[bool] = True
     reads: ClassVar[Permission] = requires_scope(Scope.LEDGER_READ)
 
     @extend_schema(responses=KeyHeadOut, operation_id="key_head")

@@ -134,6 +134,7 @@ class EndorsedOut(serializers.Serializer[Any]):
 class _View(View):
     """Reads for ``ledger:read``, writes for ``ledger:write``."""
 
+    in_channels: ClassVar[bool] = True
     reads: ClassVar[Permission] = requires_scope(Scope.LEDGER_READ)
     writes: ClassVar[Permission] = requires_scope(Scope.LEDGER_WRITE)
 

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
+# The header of a request that is about another channel than the deployment's first.
+CHANNEL_HEADER = "Theriac-Channel"
+
 
 class Role(StrEnum):
     """What a person may do inside one organisation; patients belong to none."""

@@ -1,6 +1,6 @@
 """Receipts over HTTP: the promise again, to the byte, and with ``Prefer: wait`` the places."""
 
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from drf_spectacular.utils import extend_schema
@@ -19,6 +19,8 @@ from ledger.waiting import sequenced_wait, wait_wanted
 
 class ReceiptView(APIView):
     """The receipt of one's own submission."""
+
+    in_channels: ClassVar[bool] = True
 
     @extend_schema(operation_id="receipt_get", responses={200: dict})
     def get(self, request: Request, submission_id: UUID) -> Response:

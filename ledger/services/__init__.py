@@ -1,7 +1,12 @@
 """All writes of the ledger."""
 
 from ledger.services.changes import key_rotate, member_leave
-from ledger.services.channels import channel_actor, channel_create, channel_open
+from ledger.services.channels import (
+    channel_actor,
+    channel_create,
+    channel_link,
+    channel_open,
+)
 from ledger.services.governance import (
     key_add,
     key_add_mine,
@@ -33,6 +38,7 @@ __all__ = [
     "Signer",
     "channel_actor",
     "channel_create",
+    "channel_link",
     "channel_open",
     "key_add",
     "key_add_mine",

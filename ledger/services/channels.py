@@ -28,15 +28,22 @@ from ledger.channels import (
     receipt_key_name,
 )
 from ledger.core.canonical import Json
-from ledger.core.channels import announcement, check_channel_name
+from ledger.core.channels import LogOpening, announcement, check_channel_name, link
+from ledger.core.checkpoint import Checkpoint
 from ledger.core.commitment import KEY_SIZE_BYTES
 from ledger.core.entry import EntryDraft
-from ledger.core.governance import CHANNEL_CREATED, GENESIS
+from ledger.core.governance import CHANNEL_CREATED, CHANNEL_LINKED, GENESIS
 from ledger.core.members import format_base64
 from ledger.core.note import KeyType, VerifierKey, format_vkey
 from ledger.core.receipt import Receipt
-from ledger.errors import ChannelExistsError, GovernanceRefusedError, NotAMemberError
+from ledger.errors import (
+    ChannelExistsError,
+    GovernanceRefusedError,
+    NotAMemberError,
+    SelfLinkError,
+)
 from ledger.models import KeyAddition, KeyHolder, Log, Member
+from ledger.published import head_published
 from ledger.services.keys import HeldKey, MadeKey, key_id_of, key_make, server_key_keep
 from ledger.services.sequencing import Sequencer
 from ledger.services.storing import submission_store
@@ -188,6 +195,38 @@ def channel_actor(actor: Actor, name: str) -> Actor:
         if not is_member.exists():
             raise NotAMemberError("your organisation is no member of this channel")
     return named
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Linked:
+    """A link that was made: whoever has ``opening`` and ``note`` can show what was known."""
+
+    receipt: Receipt
+    opening: LogOpening
+    note: str
+
+
+def channel_link(*, actor: Actor, channel: str, now: dt.datetime) -> Linked:
+    """Commit the log that the actor acts in to the published head of another channel.
+
+    The opening is kept by nobody but the caller. Raise ``NotFoundError`` for a channel that the
+    actor may not know of, ``SelfLinkError``, or as ``head_published`` and ``submission_append``.
+    """
+    with acting_as(actor):
+        log, other = current_log(), log_get(channel)
+        if other.id == log.id:
+            raise SelfLinkError("name another channel than the one that is to know its head")
+        head = head_published(other)
+        opening = link(
+            log=log.origin,
+            linked=Checkpoint(origin=other.origin, size=head.size, root=head.root_hash),
+            key=secrets.token_bytes(KEY_SIZE_BYTES),
+        )
+        draft = EntryDraft(
+            kind=CHANNEL_LINKED, id=uuid4(), body={}, commitments=(opening.commitment,)
+        )
+        receipt = submission_append(actor=actor, entries=[draft], now=now)
+        return Linked(receipt=receipt, opening=opening, note=head.note)
 
 
 def _log_open(

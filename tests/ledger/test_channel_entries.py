@@ -1,6 +1,7 @@
 """What a log says of other logs: by whom, in which form; core and standalone verifier agree."""
 
 import copy
+import json
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from ledger.core.note import format_vkey
 from tests.ledger.log_builder import LogBuilder, Signer
 from tests.ledger.test_governance import CAST, LOG, entry_of, governed, operator_json
 from tests.ledger.test_theriac_verify import VERIFIER
+from tests.vectors.make_ledger_vectors import FOLDER
 
 OTHER = "ledger.example/0other"
 CLEAR: dict[str, Json] = {"origin": OTHER, "vkey": f"{OTHER}+00000000+AAAA"}
@@ -138,6 +140,17 @@ def test_openings_open_what_they_say() -> None:
             data=opening.data,
         )
     assert linked.commitment != announced.commitment
+
+
+def test_the_link_that_the_page_quotes_is_the_one_that_the_code_makes() -> None:
+    spec = (FOLDER.parents[2] / "docs" / "spec" / "channels.md").read_text()
+    root = bytes.fromhex(json.loads((FOLDER / "ledger.json").read_bytes())["tree"]["roots"][4])
+    made = link(
+        log="ledger.example/1b2c3d",
+        linked=Checkpoint(origin=LOG.vkey.name, size=4, root=root),
+        key=bytes(range(32)),
+    )
+    assert f"{made.header.decode()}\n{made.data.decode()}\n{made.commitment.hex()}" in spec
 
 
 def test_names_of_channels_are_words_of_an_address() -> None:
