@@ -10,7 +10,6 @@ from uuid import UUID
 
 from django.db import connections
 
-from foundation.core.actor import Actor
 from foundation.tenancy import current_alias
 from ledger.core.ed25519 import SignatureError, check_signature
 from ledger.core.endorsement import endorsement_message
@@ -95,12 +94,6 @@ class EntrySeen:
     entry: Entry
     submission: SubmissionSeen
     endorsements: tuple[EndorsementSeen, ...]
-
-
-def entries_readable(log: LogInfo, actor: Actor) -> bool:
-    """Return whether this visitor may read the entries of a log, and who is in it."""
-    del log, actor  # a channel for members only is not found by others: the rows are not shown
-    return True
 
 
 def entry_window(

@@ -12,7 +12,8 @@ from django.db import connections
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from foundation.core.actor import SYSTEM, Actor
+from accounts.services import operator_project
+from foundation.core.actor import SYSTEM, Actor, Role
 from foundation.tenancy import acting_as
 from ledger import exploring
 from ledger.core.entry import EntryDraft
@@ -21,16 +22,20 @@ from ledger.core.policy import parse_policy
 from ledger.models import Cosignature
 from ledger.selectors import checkpoint_latest, inclusion_proof
 from ledger.services import (
+    Sequencer,
     key_add_system,
     key_revoke,
     key_rotate,
     policy_set,
     submission_append,
 )
+from ledger.services.channels import channel_open
 from ledger.services.witness import witnessed_log_add
+from tests.accounts.conftest import World
 from tests.conftest import NOW, Channel
 from tests.ledger.other_log import OtherLog
 from tests.ledger.scripted_witness import ScriptedWitness
+from tests.web.test_ceremonies import logged_in
 
 KIND = "test.thing.done.v1"
 PARTS = ["", "entries/", "members/", "keys/", "policies/", "witnesses/", "head"]
@@ -259,17 +264,25 @@ def test_a_promised_entry_says_so_and_not_what_it_holds(channel: Channel, anyone
     assert "unsequenced" in page
 
 
-def test_a_log_that_others_may_not_read_is_for_members(
-    channel: Channel, anyone: Client, monkeypatch: pytest.MonkeyPatch
+def test_a_channel_for_members_is_there_for_members_alone(
+    fresh_db: Channel, anyone: Client, settings: LazySettings
 ) -> None:
-    (entry_id,) = write(channel, channel.operator)
-    monkeypatch.setattr("web.explorer.visit.entries_readable", lambda *_: False)
-    closed = [*PARTS[1:5], "", f"entry/{entry_id.hex()}/", "find?q=1"]
-    answers = [anyone.get(f"/explorer/main/{part}") for part in closed]
-    assert [answer.status_code for answer in answers] == [403] * len(closed)
-    assert not any("Operator" in answer.content.decode() for answer in answers)
-    assert anyone.get("/explorer/main/head").status_code == 200
-    assert anyone.get("/explorer/main/witnesses/").status_code == 200
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    world = World(channel=fresh_db)
+    operator_project(actor=fresh_db.operator)
+    name = "closed"
+    log, _ = channel_open(actor=fresh_db.operator, name=name, members_only=True, now=NOW)
+    Sequencer(log).flush(now=NOW)
+    parts = [f"/explorer/{name}/{part}" for part in PARTS]
+    member = logged_in(world.person(fresh_db.operator, Role.ADMIN, is_staff=True))
+    stranger = logged_in(world.person(world.admit(), Role.ADMIN, is_staff=True))
+    for client in (anyone, stranger):
+        assert [client.get(part).status_code for part in parts] == [404] * len(parts)
+        assert name not in client.get("/explorer/", follow=True).content.decode()
+    for part in parts:
+        answer = member.get(part)
+        assert (answer.status_code, answer["Cache-Control"]) == (200, "private, no-store")
+    assert name in member.get("/explorer/").content.decode()
 
 
 def test_a_page_costs_the_same_however_much_there_is(fresh_db: Channel, anyone: Client) -> None:

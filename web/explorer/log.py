@@ -8,12 +8,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
-from foundation.core.actor import PUBLIC
 from foundation.tenancy import acting_as
+from ledger.channels import log_list
 from ledger.core.governance import KEY_ROTATED, MEMBER_LEFT
-from ledger.errors import NoLogError
 from ledger.exploring import entry_window, kinds_at
-from ledger.selectors import KeyInfo, current_log, key_page
+from ledger.selectors import KeyInfo, key_page
 from ledger.standing import (
     freeze_reason,
     member_count,
@@ -24,7 +23,7 @@ from ledger.standing import (
     witnesses_seen,
 )
 from web.explorer.entries import listed
-from web.explorer.visit import INDEX_MAX, Visit, explored, heads_of, named
+from web.explorer.visit import INDEX_MAX, Visit, explored, heads_of, named, reader
 
 NEWEST = 10
 ROWS = 50
@@ -33,13 +32,12 @@ _ENDS = {KEY_ROTATED: "rotated", MEMBER_LEFT: "ended, its organisation left"}
 
 @require_safe
 def explorer(request: HttpRequest) -> HttpResponse:
-    """Lead to this deployment's log; say how one is made where there is none."""
-    with acting_as(PUBLIC):
-        try:
-            log = current_log()
-        except NoLogError:
-            return render(request, "explorer/none.html")
-    return redirect("explorer-log", log.name)
+    """Lead to the one log there is, or list those that the visitor may know of."""
+    with acting_as(reader(request)):
+        logs = log_list()
+    if len(logs) == 1:
+        return redirect("explorer-log", logs[0].name)
+    return render(request, "explorer/logs.html", {"logs": logs})
 
 
 def _log_page(visit: Visit) -> HttpResponse:
@@ -144,11 +142,11 @@ def _witnesses_page(visit: Visit) -> HttpResponse:
 
 
 log_page = explored(_log_page)
-head = explored(_head, members_only=False)
+head = explored(_head)
 members_page = explored(_members_page)
 keys_page = explored(_keys_page)
 policies_page = explored(_policies_page)
-witnesses_page = explored(_witnesses_page, members_only=False)
+witnesses_page = explored(_witnesses_page)
 
 
 def uuid_of(text: str) -> UUID | None:

@@ -4,7 +4,7 @@ import datetime as dt
 import functools
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Concatenate, ParamSpec
 from uuid import UUID
 
@@ -13,12 +13,13 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from accounts.core.scopes import Scope
 from foundation.core.actor import PUBLIC, Actor
 from foundation.core.problem import NotFoundError
 from foundation.tenancy import acting_as
 from ledger.core.note import parse_note
 from ledger.errors import NoLogError
-from ledger.exploring import entries_readable, organisation_names
+from ledger.exploring import organisation_names
 from ledger.published import checkpoint_published
 from ledger.selectors import Head, LogInfo, checkpoint_latest, log_get
 
@@ -92,28 +93,31 @@ class Heads:
         return f"{self.age_s} second{'' if self.age_s == 1 else 's'} ago"
 
 
-def explored(
-    view: Callable[Concatenate[Visit, _P], HttpResponse], *, members_only: bool = True
-) -> Callable[..., HttpResponse]:
-    """Return the view of a log's page: unknown is 404, and who may not read is told so.
+def reader(request: HttpRequest) -> Actor:
+    """Return as whom a log is read: the organisation that looks, where it may, or anybody."""
+    actor = getattr(request, "actor", None)
+    if isinstance(actor, Actor) and Scope.LEDGER_READ in actor.scopes:
+        return replace(actor, channel="")
+    return PUBLIC
 
-    ``members_only``: of a private channel this page is for members; heads and keys are not.
-    """
+
+def explored(view: Callable[Concatenate[Visit, _P], HttpResponse]) -> Callable[..., HttpResponse]:
+    """Return the view of a log's page: what the visitor may not know of is not there either."""
 
     @require_safe
     def visited(
         request: HttpRequest, channel: str, *args: _P.args, **kwargs: _P.kwargs
     ) -> HttpResponse:
-        actor = getattr(request, "actor", None) or PUBLIC
+        actor = reader(request)
         try:
             with acting_as(actor):
                 log = log_get(channel)
-                may = not members_only or entries_readable(log, actor)
-            if not may:
-                return render(request, "explorer/private.html", {"log": log}, status=403)
-            return view(Visit(request=request, log=log, actor=actor), *args, **kwargs)
+            response = view(Visit(request=request, log=log, actor=actor), *args, **kwargs)
         except (NotFoundError, NoLogError) as error:
             raise Http404(str(error)) from error
+        if log.members_only:
+            response["Cache-Control"] = "private, no-store"
+        return response
 
     functools.update_wrapper(visited, view)
     return visited
