@@ -3,6 +3,7 @@
 from django.urls import path, re_path
 
 from accounts.api import openapi  # noqa: F401 - tells the documentation how to authenticate
+from accounts.api.anchors import AnchorsView, ManyAnchorsView
 from accounts.api.channels import ChannelLinksView, ChannelMembersView, ChannelsView
 from accounts.api.keys import (
     KeyHeadView,
@@ -45,6 +46,8 @@ urlpatterns = [
     re_path("^keys/(?P<key_id>[0-9a-f]{64})/revoke$", KeyRevokeView.as_view(), name="key-revoke"),
     re_path("^keys/(?P<key_id>[0-9a-f]{64})/rotate$", KeyRotateView.as_view(), name="key-rotate"),
     re_path("^keys/(?P<key_id>[0-9a-f]{64})/head$", KeyHeadView.as_view(), name="key-head"),
+    path("anchors", AnchorsView.as_view(), name="anchors"),
+    path("anchors/many", ManyAnchorsView.as_view(), name="anchors-many"),
     path("channels", ChannelsView.as_view(), name="channels"),
     path("channels/<slug:channel>/members", ChannelMembersView.as_view(), name="channel-members"),
     path("channels/<slug:channel>/links", ChannelLinksView.as_view(), name="channel-links"),

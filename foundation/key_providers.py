@@ -140,6 +140,7 @@ class FileKeyProvider:
         """Attest whether the root's file is there."""
         return self._path(name).exists()
 
+    @lru_cache(maxsize=4096)  # noqa: B019 - a process has one provider, for its whole life
     def _path(self, name: str) -> Path:
         if not _NAME.fullmatch(name):
             raise ValueError(f"{name!r} is no name of a key")

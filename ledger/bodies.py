@@ -35,8 +35,12 @@ class WriteBody:
     sealed: SealedSubmission | None = None
 
 
-def read_write(*, body: bytes, content_type: str, media_types: Collection[str]) -> WriteBody:
+def read_write(
+    *, body: bytes, content_type: str, media_types: Collection[str], opened: bool = True
+) -> WriteBody:
     """Return the document that a write carries, of one of these media types.
+
+    ``opened`` as for ``parse_sealed``.
 
     Raise ``UnsupportedMediaError`` for another type, outside or sealed in, ``TooLargeError``,
     ``JsonInputError`` or ``SealedError`` for an envelope that cannot be read.
@@ -46,7 +50,7 @@ def read_write(*, body: bytes, content_type: str, media_types: Collection[str]) 
         _check(media_type, [*media_types, SEALED_MEDIA_TYPE])
         return WriteBody(document=body, media_type=media_type)
     limits = JsonLimits(size_bytes_max=settings.BODY_SIZE_BYTES_MAX)
-    sealed = parse_sealed(parse_json(body, limits))
+    sealed = parse_sealed(parse_json(body, limits), opened=opened)
     inner = _bare(sealed.media_type)
     _check(inner, media_types)
     return WriteBody(document=sealed.document, media_type=inner, sealed=sealed)

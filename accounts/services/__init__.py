@@ -1,5 +1,6 @@
 """All writes of accounts."""
 
+from accounts.services.anchors import organisation_anchor, organisation_anchor_many
 from accounts.services.api_keys import api_key_actor, api_key_create, api_key_revoke
 from accounts.services.keys import (
     my_key_add,
@@ -38,6 +39,8 @@ __all__ = [
     "my_key_add",
     "operator_project",
     "organisation_admit",
+    "organisation_anchor",
+    "organisation_anchor_many",
     "organisation_key_make",
     "organisation_key_offer",
     "organisation_key_revoke",

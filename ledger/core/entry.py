@@ -12,7 +12,13 @@ from functools import lru_cache
 from uuid import UUID
 
 from foundation.core.problem import BadInputError
-from ledger.core.canonical import CanonicalError, Json, canonical_bytes, parse_canonical
+from ledger.core.canonical import (
+    CanonicalError,
+    Json,
+    canonical_bytes,
+    canonical_members,
+    parse_canonical,
+)
 from ledger.core.endorsement import Endorsement, endorsements_json, read_endorsements
 from ledger.core.members import ORIGIN, Members, format_time, parse_time
 from ledger.core.merkle import HASH_SIZE_BYTES, leaf_hash
@@ -90,7 +96,7 @@ def build_entry(
 
     Raise ``EntryError`` where the result would be no entry, ``TimeError`` for a time without zone.
     """
-    value = {
+    value: dict[str, Json] = {
         "v": 1,
         "log": log,
         "kind": draft.kind,
@@ -103,18 +109,19 @@ def build_entry(
         "endorsements": [],
     }
     try:
-        data = canonical_bytes(value)
+        # What is typed is spelled right; the rest is read as a stranger's would be, for its error.
+        if not (
+            _is_kind(draft.kind)
+            and _is_origin(log)
+            and len(key_id) == HASH_SIZE_BYTES
+            and all(len(commitment) == HASH_SIZE_BYTES for commitment in draft.commitments)
+        ):
+            canonical_bytes(value)
+            _read(value)
+        data = canonical_members(value, "body")
     except CanonicalError as error:
         raise EntryError(f"the entry is not canonical JSON: {error}") from error
     _check_size(data)
-    # What is typed is spelled right; the rest is read as a stranger's would be, for its error.
-    if not (
-        _is_kind(draft.kind)
-        and _is_origin(log)
-        and len(key_id) == HASH_SIZE_BYTES
-        and all(len(commitment) == HASH_SIZE_BYTES for commitment in draft.commitments)
-    ):
-        _read(value)
     return data
 
 

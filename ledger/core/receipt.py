@@ -25,10 +25,14 @@ from ledger.core.members import (
     format_time,
     parse_base64,
 )
-from ledger.core.merkle import tree_root
+from ledger.core.merkle import HASH_SIZE_BYTES, tree_root
 
 LABEL = b"theriac/receipt/v1\n"
 RECEIPT_HEADER = "Theriac-Receipt"
+_MESSAGE = LABEL + (
+    b'{"deadline":"%(deadline)b","id":"%(id)b","key":"%(key)b","log":%(log)b,"n":%(n)d,'
+    b'"org":"%(org)b","root":"%(root)b","stmt":"%(stmt)b","time":"%(time)b","v":1}'
+)
 _MEMBERS = ("v", "log", "org", "id", "n", "root", "stmt", "key", "time", "deadline")
 
 
@@ -97,9 +101,26 @@ class Receipt:
 
 def receipt_message(promise: Promise) -> bytes:
     """Return what is signed; raise ``ReceiptError`` for a promise that breaks the format."""
-    value = promise.as_json()
-    _read_promise(Members(value, "receipt", ReceiptError))
-    return LABEL + canonical_bytes(value)
+    digests = (promise.root, promise.statement_hash, promise.key_id)
+    if (
+        promise.n < 1
+        or promise.deadline < promise.time
+        or any(len(digest) != HASH_SIZE_BYTES for digest in digests)
+        or ORIGIN.fullmatch(promise.log) is None
+    ):
+        _read_promise(Members(promise.as_json(), "receipt", ReceiptError))
+    # Every submission has one: the canonical form is written down, not made by a serialiser.
+    return _MESSAGE % {
+        b"deadline": format_time(promise.deadline).encode(),
+        b"id": str(promise.id).encode(),
+        b"key": promise.key_id.hex().encode(),
+        b"log": canonical_bytes(promise.log),
+        b"n": promise.n,
+        b"org": str(promise.organisation_id).encode(),
+        b"root": promise.root.hex().encode(),
+        b"stmt": promise.statement_hash.hex().encode(),
+        b"time": format_time(promise.time).encode(),
+    }
 
 
 def parse_receipt(value: object) -> Receipt:

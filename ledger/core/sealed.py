@@ -68,12 +68,13 @@ def sealed_parts(sealed: SealedSubmission) -> tuple[SealedPart, ...]:
     return tuple(parts)
 
 
-def parse_sealed(value: object) -> SealedSubmission:
+def parse_sealed(value: object, *, opened: bool = True) -> SealedSubmission:
     """Return the sealed submission that a JSON value is.
 
-    Raise ``SealedError`` for a member that is missing, unknown or misspelt, for an entry that is
-    none or of another log, organisation or key than the statement, and where number or root of
-    the statement are not those of the entries.
+    ``opened``: the server makes the commitments again, so it needs the keys that open them; else
+    it must not get any. Raise ``SealedError`` for a member that is missing, unknown or misspelt,
+    for an entry that is none or of another log, organisation or key than the statement, and where
+    number or root of the statement are not those of the entries.
     """
     members = Members(value, "sealed", SealedError)
     members.expect(_MEMBERS)
@@ -96,8 +97,11 @@ def parse_sealed(value: object) -> SealedSubmission:
         entry = _entry(data, f"entries[{index}]", members)
         _check_same_signer(entry, statement, members.fault(f"entries[{index}]", "is another's"))
         commitments += len(entry.commitments)
-    if commitments != len(sealed.openings):
-        raise members.fault("openings", f"are {len(sealed.openings)} for {commitments} commitments")
+    wanted = commitments if opened else 0
+    if wanted != len(sealed.openings):
+        raise members.fault(
+            "openings", f"are {len(sealed.openings)} for {wanted} commitments to open"
+        )
     if tree_root(leaf_hash(data) for data in sealed.entries) != statement.root:
         raise members.fault("statement", "is signed over another root")
     return sealed

@@ -1,4 +1,9 @@
-"""The log itself: submissions and their entries, the queue, leaves, heads and tiles."""
+"""The log itself: submissions and their entries, the queue, leaves, heads and tiles.
+
+What every append writes names its log and submission without a constraint of the database: two
+statements write the rows, none of them ever goes or changes, and a full verification finds a row
+that belongs to nothing. Constraints were half of what the database did for a leaf.
+"""
 
 from typing import ClassVar
 
@@ -38,7 +43,7 @@ class Submission(models.Model):
 
     ledger_role: ClassVar[LedgerRole] = LedgerRole.PART
 
-    log = models.ForeignKey(Log, models.PROTECT)
+    log = models.ForeignKey(Log, models.PROTECT, db_constraint=False)
     organisation_id = models.UUIDField()
     submission_id = models.UUIDField()
     key_id = models.CharField(max_length=64)
@@ -74,7 +79,7 @@ class Entry(models.Model):
     entry_id = models.BinaryField(primary_key=True, max_length=HASH_SIZE_BYTES)
     # The submission's, which has the foreign key: row-level security asks for it, row by row.
     log = models.ForeignKey(Log, models.PROTECT, db_index=False, db_constraint=False)
-    submission = models.ForeignKey(Submission, models.PROTECT, db_index=False)
+    submission = models.ForeignKey(Submission, models.PROTECT, db_index=False, db_constraint=False)
     position = models.PositiveIntegerField()  # 1 is the first entry after the header leaf
     organisation_id = models.UUIDField()
     uuid = models.UUIDField()
@@ -107,8 +112,10 @@ class Pending(models.Model):
 
     ledger_role: ClassVar[LedgerRole] = LedgerRole.OPERATIONAL
 
-    submission = models.OneToOneField(Submission, models.PROTECT, primary_key=True)
-    log = models.ForeignKey(Log, models.PROTECT, db_index=False)
+    submission = models.OneToOneField(
+        Submission, models.PROTECT, primary_key=True, db_constraint=False
+    )
+    log = models.ForeignKey(Log, models.PROTECT, db_index=False, db_constraint=False)
     organisation_id = models.UUIDField()
     size_bytes = models.PositiveIntegerField()  # of the statement and the entries
 
@@ -123,11 +130,11 @@ class Leaf(models.Model):
     ledger_role: ClassVar[LedgerRole] = LedgerRole.PART
 
     pk = models.CompositePrimaryKey("log_id", "log_index")
-    log = models.ForeignKey(Log, models.PROTECT, db_index=False)
+    log = models.ForeignKey(Log, models.PROTECT, db_index=False, db_constraint=False)
     log_index = models.PositiveBigIntegerField()
     leaf_hash = models.BinaryField(max_length=HASH_SIZE_BYTES)
     chain_hash = models.BinaryField(max_length=HASH_SIZE_BYTES)
-    submission = models.ForeignKey(Submission, models.PROTECT, db_index=False)
+    submission = models.ForeignKey(Submission, models.PROTECT, db_index=False, db_constraint=False)
     position = models.PositiveIntegerField()
 
     class Meta:

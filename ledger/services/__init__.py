@@ -1,5 +1,6 @@
 """All writes of the ledger."""
 
+from ledger.services.anchors import anchor_append, anchor_sent
 from ledger.services.changes import key_rotate, member_leave
 from ledger.services.channels import (
     channel_actor,
@@ -15,6 +16,7 @@ from ledger.services.governance import (
     key_revoke,
     member_admit,
 )
+from ledger.services.intake import Sent, submissions_append
 from ledger.services.keys import Signer
 from ledger.services.policies import policy_list, policy_set
 from ledger.services.proposals import (
@@ -34,8 +36,11 @@ from ledger.services.submissions import receipt_again, submission_append
 
 __all__ = [
     "ProposalInfo",
+    "Sent",
     "Sequencer",
     "Signer",
+    "anchor_append",
+    "anchor_sent",
     "channel_actor",
     "channel_create",
     "channel_link",
@@ -61,4 +66,5 @@ __all__ = [
     "proposal_withdraw",
     "receipt_again",
     "submission_append",
+    "submissions_append",
 ]

@@ -48,7 +48,7 @@ def sealed_check(
         entries=sealed.entries,
         drafts=drafts,
     )
-    _compare(signed.parsed, drafts, sealed)
+    check_rebuilt(signed.parsed, drafts, sealed)
     return signed
 
 
@@ -71,6 +71,20 @@ def statement_check(
         check_signature(bytes(key.public_key), statement_message(statement), signature)
     except SignatureError as error:
         raise SignatureRefusedError("the statement's signature does not verify") from error
+    return check_stated(
+        stated, statement=statement, signature=signature, entries=entries, drafts=drafts
+    )
+
+
+def check_stated(
+    stated: Statement,
+    *,
+    statement: bytes,
+    signature: bytes,
+    entries: Sequence[bytes],
+    drafts: Sequence[EntryDraft],
+) -> Signed:
+    """Return the submission once the statement is about these entries."""
     entry_ids = [leaf_hash(entry) for entry in entries]
     if stated.n != len(entry_ids) or stated.root != tree_root(entry_ids):
         raise SignatureRefusedError("number or root of the entries is not what was signed")
@@ -111,19 +125,22 @@ def own_key(key_id: str, organisation_id: UUID, log: LogInfo) -> SigningKey:
 
 
 def _check_chain(stated: Statement) -> None:
-    if stated.chain != key_head(stated.key_id.hex()):
-        raise head_conflict(stated)
-
-
-def head_conflict(stated: Statement) -> KeyHeadConflictError:
-    """Return the refusal of a statement that does not follow, with what does."""
     head = key_head(stated.key_id.hex())
+    if stated.chain != head:
+        raise head_conflict(head)
+
+
+def head_conflict(head: KeyChain) -> KeyHeadConflictError:
+    """Return the refusal of a statement that does not follow ``head``, which it names."""
     return KeyHeadConflictError(
         "sign again, following the key's last submission", first=head.first, prev=head.prev.hex()
     )
 
 
-def _compare(stated: Statement, drafts: Sequence[EntryDraft], sealed: SealedSubmission) -> None:
+def check_rebuilt(
+    stated: Statement, drafts: Sequence[EntryDraft], sealed: SealedSubmission
+) -> None:
+    """Raise ``SealedMismatchError`` unless the document makes the signed entries, byte for byte."""
     if len(drafts) != len(sealed.entries):
         raise SealedMismatchError(
             f"the document makes {len(drafts)} entries, {len(sealed.entries)} were signed",

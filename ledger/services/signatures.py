@@ -9,13 +9,16 @@ import os
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import NamedTuple, Self, TypeAlias, cast
 
 from ledger.core.ed25519 import key_id_of, unsigned
 from ledger.core.verify import Fault, SignatureTask
 
-CHUNK = 512
+Triple: TypeAlias = tuple[bytes, bytes, bytes]
+
+CHUNK = 256
 NOT_SIGNED = "the signature does not belong to key {key}…"
 _WAITING_MAX = 16  # chunks that are handed out: memory stays bounded however long the log is
 
@@ -90,5 +93,41 @@ class SignatureChecker:
             self._faults.append(Fault(index=task.index, what=what.format(key=key)))
 
 
-def _triples(chunk: Sequence[_Named]) -> list[tuple[bytes, bytes, bytes]]:
+class _Processes:
+    """One pool for this process, made when first wanted: starting it costs more than most calls."""
+
+    def __init__(self) -> None:
+        self._owner, self._pool = 0, cast("ProcessPoolExecutor | None", None)
+
+    def unsigned(self, triples: Sequence[Triple]) -> list[int]:
+        chunks = [triples[at : at + CHUNK] for at in range(0, len(triples), CHUNK)]
+        try:
+            found = list(self._at_hand().map(unsigned, chunks))
+        except BrokenProcessPool:
+            # Somebody killed one of them; the next call gets new ones.
+            self._pool = None
+            return unsigned(triples)
+        return [chunk * CHUNK + at for chunk, bad in enumerate(found) for at in bad]
+
+    def _at_hand(self) -> ProcessPoolExecutor:
+        if self._pool is None or self._owner != os.getpid():
+            self._owner = os.getpid()
+            self._pool = ProcessPoolExecutor(
+                len(os.sched_getaffinity(0)), mp_context=multiprocessing.get_context("spawn")
+            )
+        return self._pool
+
+
+_PROCESSES = _Processes()
+
+
+def unsigned_of(triples: Sequence[Triple]) -> list[int]:
+    """Return which of (public key, message, signature) do not hold, by their place.
+
+    Many are verified on all cores, in processes that stay.
+    """
+    return unsigned(triples) if len(triples) < CHUNK else _PROCESSES.unsigned(triples)
+
+
+def _triples(chunk: Sequence[_Named]) -> list[Triple]:
     return [(task.public_key, task.message, task.signature) for task, _ in chunk]

@@ -11,7 +11,7 @@ from foundation.tenancy import current_alias
 from ledger.core.receipt import Receipt, receipt_message
 from ledger.errors import AlreadySubmittedError
 from ledger.selectors import LogInfo, receipt_key_name
-from ledger.services.sealed import head_conflict
+from ledger.services.sealed import head_conflict, key_head
 from ledger.services.signed import Signed, promise_of
 
 _NO_FORK = "submission_key_no_fork"
@@ -55,7 +55,7 @@ def submissions_store(*, log: LogInfo, signed: Sequence[Signed], now: dt.datetim
     if refused is not None:
         # Two of the key's submissions at once: the other one is the head now.
         assert refused == _NO_FORK, refused
-        raise head_conflict(signed[0].parsed)
+        raise head_conflict(key_head(signed[0].parsed.key_id.hex()))
     return receipts
 
 

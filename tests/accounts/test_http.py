@@ -299,6 +299,8 @@ def test_the_documentation_describes_every_address() -> None:
         ("/api/v1/keys/{key_id}/head", "get", "key_head"),
         ("/api/v1/keys/{key_id}/rotate", "post", "key_rotate"),
         ("/api/v1/organisations/{organisation_id}/leave", "post", "organisation_leave"),
+        ("/api/v1/anchors", "post", "anchor"),
+        ("/api/v1/anchors/many", "post", "anchor_many"),
         ("/api/v1/channels", "get", "channel_list"),
         ("/api/v1/channels", "post", "channel_open"),
         ("/api/v1/channels/{channel}/members", "post", "channel_admit"),
