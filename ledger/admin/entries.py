@@ -90,7 +90,7 @@ class EntryAdmin(ReadOnlyAdmin):
     ) -> HttpResponse:
         """Return the page with the ways to the proof."""
         entry = context["original"]
-        place = [current_log().name, bytes(entry.pk).hex()]
+        place = [entry.log.name, bytes(entry.pk).hex()]
         context["proofs"] = [
             (reverse("log-proof", args=place), "Proof bundle"),
             (reverse("log-tlog-proof", args=place), "tlog-proof"),

@@ -3,14 +3,13 @@
 import json
 
 from django.contrib import admin
-from django.db.models import OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models import Case, OuterRef, Q, QuerySet, Subquery, Value, When
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from ledger.admin.reading import ReadOnlyAdmin, code, index_of, named, pretty, uuid_of
-from ledger.errors import NoLogError
 from ledger.models import (
     Checkpoint,
     Cosignature,
@@ -22,16 +21,15 @@ from ledger.models import (
     Submission,
 )
 from ledger.published import checkpoint_published
-from ledger.selectors import current_log
+from ledger.selectors import log_list
 
 
-def published_size() -> int:
-    """Return up to which size the log is published: 0 before its genesis and its first quorum."""
-    try:
-        head = checkpoint_published(current_log())
-    except NoLogError:
-        return 0
-    return 0 if head is None else head.size
+def _published() -> Case:
+    """Return the expression for the size up to which a head's own log is published."""
+    sizes = {log.id: head.size for log in log_list() if (head := checkpoint_published(log))}
+    # Before the first quorum of any log there is no case, and none is published.
+    cases = [When(log_id=log_id, then=Value(size)) for log_id, size in sizes.items()]
+    return Case(*cases, default=Value(0))
 
 
 def cosignature_lines(head: Checkpoint) -> str:
@@ -60,8 +58,9 @@ class LogAdmin(ReadOnlyAdmin):
 class CheckpointAdmin(ReadOnlyAdmin):
     """Signed heads, the newest first."""
 
-    list_display = ("size", "state", "root", "signed_at")
-    fields = ("size", "state", "prev_size", "root", "chain", "signed_at", "signed_note")
+    list_display = ("size", "log", "state", "root", "signed_at")
+    list_select_related = ("log",)
+    fields = ("size", "log", "state", "prev_size", "root", "chain", "signed_at", "signed_note")
     ordering = ("-size",)
     search_fields = ("size",)
     search_help_text = "The size of a head, in leaves"
@@ -71,9 +70,9 @@ class CheckpointAdmin(ReadOnlyAdmin):
         return Q(size=index_of(term))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Checkpoint]:
-        """Return the heads, each with the size up to which they are published."""
+        """Return the heads, each with the size up to which its log is published."""
         rows: QuerySet[Checkpoint] = super().get_queryset(request)
-        return rows.annotate(published=Value(published_size()))
+        return rows.annotate(published=_published())
 
     @admin.display(description="state")
     def state(self, head: Checkpoint) -> str:

@@ -7,14 +7,17 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from django.contrib.admin import site
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connections
+from django.http import HttpRequest
 from nacl.signing import SigningKey as PrivateKey
 
 from foundation.core.actor import PUBLIC, SYSTEM, Actor
 from foundation.core.problem import ForbiddenError, NotFoundError
 from foundation.tenancy import APP_ALIAS, SYSTEM_ALIAS, acting_as
 from ledger import selectors
+from ledger.admin.tables import CheckpointAdmin
 from ledger.core.canonical import canonical_bytes
 from ledger.core.channels import ChannelNameError
 from ledger.core.commitment import check_commitment
@@ -26,7 +29,7 @@ from ledger.errors import (
     NoKeyError,
     NotAMemberError,
 )
-from ledger.models import KeyHolder, Log, LogFreeze
+from ledger.models import Checkpoint, KeyHolder, Log, LogFreeze
 from ledger.services import (
     Sequencer,
     channel_actor,
@@ -357,3 +360,21 @@ def test_what_a_superuser_moves_into_another_log_is_found(
             values["to"] = private.log.id
         superuser.execute(f"UPDATE ledger_{table} SET log_id = %(to)s WHERE {where}", values)
     assert not log_verify(channel=public.log.name).sound
+
+
+def test_the_admin_shows_each_head_by_its_own_log_and_leads_to_its_own_proof(
+    sequencers: tuple[Channel, Channel, Channel],
+) -> None:
+    directory, _, private = sequencers
+    other = directory.admit("pharmacy")
+    inside = joined(private, directory.admit("pharmacy"))
+    with acting_as(inside):
+        heads = {
+            head.log_id: CheckpointAdmin(Checkpoint, site).state(head)
+            for head in CheckpointAdmin(Checkpoint, site).get_queryset(HttpRequest())
+        }
+    assert set(heads.values()) == {"published"}
+    assert private.log.id in heads
+    with acting_as(other):
+        shown = CheckpointAdmin(Checkpoint, site).get_queryset(HttpRequest())
+        assert private.log.id not in {head.log_id for head in shown}
