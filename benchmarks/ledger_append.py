@@ -12,7 +12,7 @@ import multiprocessing
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.synchronize import Barrier
 from secrets import token_bytes
@@ -23,7 +23,8 @@ from benchmarks.harness import Measured, now, own_database, report
 from ops.environment import ROOT
 
 PROCESSES = 2
-SINGLES = 1500  # submissions of one entry, by each process
+SINGLES = 1500  # submissions of one entry, by each process, one after the other
+SIGNED, SIGNED_AT_ONCE, DEVICES = 12_000, 1000, 16  # signed by devices' keys, by each process
 BATCHES, BATCH_SIZE = 20, 1000  # submissions, and the entries of each, by each process
 WRITERS = 64
 WAITED = 4  # submissions that each writer waits for
@@ -37,7 +38,8 @@ def main() -> None:
         operator_id = _channel()
         with subprocess.Popen([sys.executable, str(ROOT / "manage.py"), "sequencer"]) as sequencer:  # noqa: S603
             measured = [
-                _rate("one signature per entry", operator_id, SINGLES, 1),
+                _rate("one signature per entry, one call each", operator_id, SINGLES, 1),
+                _signed(operator_id),
                 _rate(f"one per {BATCH_SIZE} entries", operator_id, BATCHES, BATCH_SIZE),
                 *_latency(operator_id),
             ]
@@ -56,12 +58,23 @@ def _channel() -> UUID:
 
 def _rate(name: str, operator_id: UUID, submissions: int, size: int) -> Measured:
     """Let every process submit; return entries a second until all are sequenced."""
+    took = _together(_submit, operator_id, submissions, size)
+    return Measured(name, PROCESSES * submissions * size / took, "entries/s")
+
+
+def _signed(operator_id: UUID) -> Measured:
+    """Let every process bring what devices signed one by one; the clients' work is done before."""
+    took = _together(_bring, operator_id)
+    name = f"one signature per entry, {SIGNED_AT_ONCE} to a call"
+    return Measured(name, PROCESSES * SIGNED / took, "entries/s")
+
+
+def _together(work: Callable[..., None], *args: object) -> float:
+    """Run ``work`` in every process at once; return the seconds until all is sequenced."""
     context = multiprocessing.get_context("spawn")
     ready, go = context.Barrier(PROCESSES + 1), context.Barrier(PROCESSES + 1)
     workers = [
-        context.Process(
-            target=_submit, args=(operator_id, submissions, size), kwargs={"barriers": (ready, go)}
-        )
+        context.Process(target=work, args=args, kwargs={"barriers": (ready, go)})
         for _ in range(PROCESSES)
     ]
     for worker in workers:
@@ -73,8 +86,38 @@ def _rate(name: str, operator_id: UUID, submissions: int, size: int) -> Measured
         worker.join()
         assert worker.exitcode == 0
     _drained()
-    entries = PROCESSES * submissions * size
-    return Measured(name, entries / (time.perf_counter() - started), "entries/s")
+    return time.perf_counter() - started
+
+
+def _bring(operator_id: UUID, *, barriers: Sequence[Barrier]) -> None:
+    import django  # noqa: PLC0415 - a new process
+
+    django.setup()
+    from benchmarks.devices import devices_made, signed_by_devices  # noqa: PLC0415 - as above
+    from foundation.core.actor import organisation_actor  # noqa: PLC0415 - as above
+    from ledger.core.receipt import Receipt  # noqa: PLC0415 - as above
+    from ledger.errors import QueueFullError  # noqa: PLC0415 - as above
+    from ledger.services import submissions_append  # noqa: PLC0415 - as above
+
+    actor = organisation_actor(operator_id)
+    devices = devices_made(actor, DEVICES, now())
+    # The first call starts the processes that verify, as a server's first one does.
+    batches = [
+        signed_by_devices(actor, devices, SIGNED_AT_ONCE, now())
+        for _ in range(1 + SIGNED // SIGNED_AT_ONCE)
+    ]
+    submissions_append(actor=actor, sent=batches.pop(0), now=now())
+    for barrier in barriers:
+        barrier.wait()
+    for batch in batches:
+        while True:
+            try:
+                outcomes = submissions_append(actor=actor, sent=batch, now=now())
+            except QueueFullError:
+                time.sleep(0.01)
+            else:
+                assert all(isinstance(outcome, Receipt) for outcome in outcomes)
+                break
 
 
 def _submit(operator_id: UUID, submissions: int, size: int, *, barriers: Sequence[Barrier]) -> None:

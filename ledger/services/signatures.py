@@ -4,7 +4,6 @@ Ed25519 is what a full verification costs; the replay of governance and hashes c
 the signatures can. Processes start only for a log that is worth it.
 """
 
-import multiprocessing
 import os
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -13,6 +12,7 @@ from concurrent.futures.process import BrokenProcessPool
 from types import TracebackType
 from typing import NamedTuple, Self, TypeAlias, cast
 
+from foundation.processes import cores, may_have_children, pool_start
 from ledger.core.ed25519 import key_id_of, unsigned
 from ledger.core.verify import Fault, SignatureTask
 
@@ -34,7 +34,7 @@ class SignatureChecker:
     def __init__(self, *, processes: int | None = None) -> None:
         """Verify in ``processes``, by default one for each core that this process may use."""
         self.count = 0
-        self._processes = processes or len(os.sched_getaffinity(0))
+        self._processes = processes or cores()
         self._pool: ProcessPoolExecutor | None = None
         self._chunk: list[_Named] = []
         self._running: deque[tuple[list[_Named], Future[list[int]]]] = deque()
@@ -73,10 +73,7 @@ class SignatureChecker:
         if self._processes == 1:
             self._note(self._chunk, unsigned(_triples(self._chunk)))
         else:
-            # Spawned, not forked: a child must not inherit the connections to the database.
-            self._pool = self._pool or ProcessPoolExecutor(
-                self._processes, mp_context=multiprocessing.get_context("spawn")
-            )
+            self._pool = self._pool or pool_start(self._processes)
             self._running.append((self._chunk, self._pool.submit(unsigned, _triples(self._chunk))))
             if len(self._running) > _WAITING_MAX:
                 self._take_back()
@@ -111,10 +108,7 @@ class _Processes:
 
     def _at_hand(self) -> ProcessPoolExecutor:
         if self._pool is None or self._owner != os.getpid():
-            self._owner = os.getpid()
-            self._pool = ProcessPoolExecutor(
-                len(os.sched_getaffinity(0)), mp_context=multiprocessing.get_context("spawn")
-            )
+            self._owner, self._pool = os.getpid(), pool_start()
         return self._pool
 
 
@@ -126,7 +120,9 @@ def unsigned_of(triples: Sequence[Triple]) -> list[int]:
 
     Many are verified on all cores, in processes that stay.
     """
-    return unsigned(triples) if len(triples) < CHUNK else _PROCESSES.unsigned(triples)
+    if len(triples) < CHUNK or not may_have_children():
+        return unsigned(triples)
+    return _PROCESSES.unsigned(triples)
 
 
 def _triples(chunk: Sequence[_Named]) -> list[Triple]:

@@ -15,7 +15,6 @@ from ledger.core.statement import (
     NO_STATEMENT,
     KeyChain,
     StatementError,
-    parse_statement,
     statement_hash,
 )
 from ledger.errors import (
@@ -199,24 +198,3 @@ def test_a_key_revoked_after_its_signatures_were_verified_signs_nothing(
     assert kinds(outcomes) == [KeyRefusedError, KeyRefusedError]
     fresh_db.sequence()
     assert log_verify().faults == ()
-
-
-def test_processes_name_the_signatures_that_do_not_hold(
-    fresh_db: Channel, member: Actor, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    device = Device(fresh_db, member)
-    sealed = device.seal(drafts(1))
-    stated = parse_statement(sealed.statement)
-    message = b"theriac/submission/v1\n" + sealed.statement
-    good = (device.public, message, sealed.signature)
-    bad = (device.public, message, bytes(64))
-    monkeypatch.setattr(signatures, "CHUNK", 3)
-    asked = [bad if at in (0, 4, 10) else good for at in range(11)]
-    assert signatures.unsigned_of(asked) == [0, 4, 10]
-    # Killed processes are replaced, and the answer is the same.
-    for process in list(signatures._PROCESSES._at_hand()._processes.values()):  # noqa: SLF001
-        process.kill()
-        process.join()
-    assert signatures.unsigned_of(asked) == [0, 4, 10]
-    assert signatures.unsigned_of(asked) == [0, 4, 10]
-    assert stated.n == 1
