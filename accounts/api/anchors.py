@@ -67,6 +67,7 @@ class ManyOut(serializers.Serializer[Any]):
 
 
 class _View(View):
+    in_channels: ClassVar[bool] = True
     writes: ClassVar[Permission] = requires_scope(Scope.LEDGER_WRITE)
 
 

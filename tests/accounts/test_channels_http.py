@@ -107,6 +107,23 @@ def test_a_governance_request_is_about_the_channel_that_it_names(opened: Opened)
         assert problem(client.get("/api/v1/keys", headers=wanted)) == expected
 
 
+def test_a_member_anchors_in_the_channel_that_it_names(opened: Opened) -> None:
+    anchor = {"commitments": [uuid4().hex * 2]}
+    made = post(opened.member, "anchors", anchor, **opened.header())
+    assert (made.status_code, made.json()["receipt"]["log"]) == (201, opened.shown["origin"])
+    assert opened.sequencer.flush(now=NOW) == 2
+    # The same commitments in the directory are another write, in another log.
+    outside = post(opened.member, "anchors", anchor)
+    assert outside.json()["receipt"]["log"] == opened.world.channel.log.origin
+    opened.world.channel.sequence()
+    bundle = f"/log/{opened.name}/proof/{made.json()['entry_ids'][0]}"
+    assert opened.member.get(bundle).status_code == 200
+    assert opened.other.get(bundle).status_code == 404
+    refused = post(opened.other, "anchors", anchor, **opened.header())
+    assert problem(refused) == (404, "not-found")
+    assert log_verify(channel=opened.name).faults == ()
+
+
 @pytest.mark.parametrize(
     ("method", "path"),
     [
