@@ -83,6 +83,11 @@ class Governance:
         return made
 
     @property
+    def vkey(self) -> VerifierKey:
+        """The key that the log is trusted under."""
+        return self._state.vkey
+
+    @property
     def log(self) -> str:
         """The log's origin."""
         return self._state.vkey.name

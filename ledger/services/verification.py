@@ -20,8 +20,9 @@ from ledger.core.receipt import Receipt, ReceiptError, receipt_message
 from ledger.core.statement import StatementError, build_header, parse_statement, statement_hash
 from ledger.core.tiles import TILE_WIDTH
 from ledger.core.verify import Fault, LogVerifier, SignatureTask, StoredCheckpoint, StoredLeaf
-from ledger.models import Checkpoint, Member, SigningKey, Tile
+from ledger.models import Checkpoint, Tile
 from ledger.selectors import LogInfo, directory_log, log_get
+from ledger.services.projection_check import projection_faults
 from ledger.services.signatures import NOT_SIGNED, SignatureChecker
 from ledger.services.signed import promise_of
 from ledger.services.verdict import FAULTS_MAX, Progress, Verdict, at_most, silent, told
@@ -286,7 +287,7 @@ def _after(log: LogInfo, verifier: LogVerifier, columns: _Columns) -> Iterator[F
         yield Fault(index=verifier.size, what=f"{orphans} stored rows stand in no leaf")
     if strays:
         yield Fault(index=verifier.size, what=f"{strays} leaves or heads name another log")
-    yield from _projection_faults(log, verifier)
+    yield from projection_faults(log, verifier.governance, verifier.size)
     yield from _cosignature_faults()
 
 
@@ -343,47 +344,3 @@ def _signed_size(note: str) -> int | None:
         return parse_checkpoint(parse_note(note.encode()).text).size
     except (NoteError, CheckpointError):
         return None  # the engine names a note that cannot be read
-
-
-def _projection_faults(log: LogInfo, verifier: LogVerifier) -> Iterator[Fault]:
-    """Yield where the tables of members and keys are not what governance replays to."""
-    governance = verifier.governance
-    members = {
-        member.organisation_id: (
-            member.name,
-            member.kind,
-            member.admitted_index,
-            member.left_index,
-        )
-        for member in governance.members.values()
-    }
-    stored = {
-        row.organisation_id: (row.name, row.kind, row.admitted_index, row.left_index)
-        for row in Member.objects.filter(log_id=log.id)
-    }
-    if members != stored:
-        yield Fault(index=verifier.size, what="the members are not those that the log admitted")
-    keys = {
-        key.key_id.hex(): (
-            key.organisation_id,
-            key.public_key,
-            key.holder.value,
-            key.label,
-            key.added_index,
-            key.revoked_index,
-        )
-        for key in governance.keys.values()
-    }
-    stored_keys = {
-        row.key_id: (
-            row.organisation_id,
-            bytes(row.public_key),
-            row.holder,
-            row.label,
-            row.added_index,
-            row.revoked_index,
-        )
-        for row in SigningKey.objects.filter(log_id=log.id)
-    }
-    if keys != stored_keys:
-        yield Fault(index=verifier.size, what="the keys are not those that the log added")

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from foundation.outbox import ATTEMPTS_MAX, outbox_claim, outbox_given_up, outbox_run
 from foundation.tenancy import acting_as
-from ledger.services import submissions
+from ledger.services import gate
 from provenance.models import CaptureJob
 from provenance.selectors import CAPTURE_HANDLER, CAPTURE_ID
 from tests.conftest import Channel
@@ -36,7 +36,7 @@ def test_a_job_that_was_given_up_has_ended_with_its_reason(
     whole = document(commission(packs(1)))
     lost = send(maker, whole)
     with monkeypatch.context() as full:
-        full.setattr(submissions, "OUTSTANDING_MAX", 0)
+        full.setattr(gate, "OUTSTANDING_MAX", 0)
         try_often(ATTEMPTS_MAX - 1)
         assert state(job_of(maker, lost)) == (True, True)
         try_often(1 + ATTEMPTS_MAX)

@@ -16,7 +16,7 @@ from ledger.core.commitment import check_commitment
 from ledger.core.entry import parse_entry
 from ledger.core.receipt import parse_receipt, parse_receipt_header
 from ledger.selectors import entry_get
-from ledger.services import submissions
+from ledger.services import gate
 from ledger.services.verification import log_verify
 from provenance.core import epcis
 from provenance.models import CaptureJob, Event
@@ -152,7 +152,7 @@ def test_a_ledger_that_takes_nothing_is_asked_again(
 ) -> None:
     answer = send(maker, document(commission(packs(1))))
     with monkeypatch.context() as full:
-        full.setattr(submissions, "OUTSTANDING_MAX", 0)
+        full.setattr(gate, "OUTSTANDING_MAX", 0)
         work_off()
         assert state(job_of(maker, answer)) == (True, True)
         refused = send(maker, document(commission(packs(1))))
