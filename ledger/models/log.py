@@ -43,7 +43,7 @@ class Submission(models.Model):
 
     ledger_role: ClassVar[LedgerRole] = LedgerRole.PART
 
-    log = models.ForeignKey(Log, models.PROTECT, db_constraint=False)
+    log = models.ForeignKey(Log, models.PROTECT, db_index=False, db_constraint=False)
     organisation_id = models.UUIDField()
     submission_id = models.UUIDField()
     key_id = models.CharField(max_length=64)

@@ -33,14 +33,22 @@ from ledger.selectors import (
     submissions_of,
 )
 
+# Each leaf is one step into an index, whatever the planner believes of tables that only grow: a
+# LIMIT keeps it from joining them whole.
 _SEQUENCED = """
     SELECT s.statement, s.signature, s.count, header.log_index, before.chain_hash, last.chain_hash
     FROM ledger_submission AS s
-    JOIN ledger_leaf AS header ON header.submission_id = s.id AND header.position = 0
-    JOIN ledger_leaf AS last
-        ON last.log_id = s.log_id AND last.log_index = header.log_index + s.count
-    LEFT JOIN ledger_leaf AS before
-        ON before.log_id = s.log_id AND before.log_index = header.log_index - 1
+    CROSS JOIN LATERAL (
+        SELECT log_index FROM ledger_leaf WHERE submission_id = s.id AND position = 0 LIMIT 1
+    ) AS header
+    CROSS JOIN LATERAL (
+        SELECT chain_hash FROM ledger_leaf
+        WHERE log_id = s.log_id AND log_index = header.log_index + s.count LIMIT 1
+    ) AS last
+    LEFT JOIN LATERAL (
+        SELECT chain_hash FROM ledger_leaf
+        WHERE log_id = s.log_id AND log_index = header.log_index - 1 LIMIT 1
+    ) AS before ON true
     WHERE s.log_id = %s AND s.organisation_id = %s AND s.submission_id = %s
 """
 _NODES_MAX = 8  # heads whose tiles are remembered: some 64 KiB each
