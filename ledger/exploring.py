@@ -17,7 +17,7 @@ from ledger.core.entry import Entry, parse_entry
 from ledger.core.proof_steps import ProofStep, proof_steps
 from ledger.core.statement import statement_message
 from ledger.models import Member, SigningKey, Submission
-from ledger.selectors import EntryInfo, Head, KeyInfo, LogInfo, entry_get, inclusion_proof
+from ledger.selectors import EntryInfo, Head, KeyInfo, LogInfo, entry_get, inclusion_proof, key_info
 
 # No index is kept for what people look for: a page looks through so many leaves and says so.
 LEAVES_LOOKED_AT = 10_000
@@ -166,7 +166,7 @@ def entry_seen(log: LogInfo, entry_id: bytes) -> EntrySeen:
             statement=bytes(row.statement),
             signature=bytes(row.signature),
             received_at=row.received_at,
-            key=_key_info(keys.get(row.key_id)),
+            key=None if row.key_id not in keys else key_info(keys[row.key_id]),
             holds=_holds(keys.get(row.key_id), message, bytes(row.signature)),
         ),
         endorsements=tuple(
@@ -220,20 +220,6 @@ def steps_to_root(
     steps = proof_steps(leaf=leaf, index=index, size=head.size, proof=proof)
     root = steps[-1].parent.digest if steps else leaf
     return steps if root == head.root_hash else None
-
-
-def _key_info(row: SigningKey | None) -> KeyInfo | None:
-    if row is None:
-        return None
-    return KeyInfo(
-        key_id=row.key_id,
-        organisation_id=row.organisation_id,
-        public_key=bytes(row.public_key),
-        holder=row.holder,
-        label=row.label,
-        added_index=row.added_index,
-        revoked_index=row.revoked_index,
-    )
 
 
 def _holds(key: SigningKey | None, message: bytes, signature: bytes) -> bool:

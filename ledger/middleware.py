@@ -15,6 +15,7 @@ from django.db import DatabaseError
 from django.http import HttpRequest
 from django.http.response import HttpResponse, HttpResponseBase
 
+from foundation.core.problem import NotFoundError
 from ledger.core.receipt import RECEIPT_HEADER, parse_receipt_header
 from ledger.core.sequenced import Sequenced
 from ledger.waiting import sequenced_wait, wait_wanted
@@ -53,8 +54,9 @@ class PreferWaitMiddleware:
                 submission_id=promise.id,
                 wait_s=wait_s,
             )
-        except DatabaseError as error:
-            # The write is done and promised; that nobody can look now must not hide it.
+        except (DatabaseError, NotFoundError) as error:
+            # The write is done and promised; that nobody can look now must not hide it, nor that
+            # who left a channel for members does not see it any more.
             logger.warning("a receipt's place cannot be looked up", exc_info=error)
             return response
         response[APPLIED_HEADER] = f"wait={wait_s}"

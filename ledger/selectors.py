@@ -231,7 +231,7 @@ def key_list(organisation_id: UUID | None = None) -> list[KeyInfo]:
     rows = SigningKey.objects.filter(log_id=current_log().id).order_by("added_index", "key_id")
     if organisation_id is not None:
         rows = rows.filter(organisation_id=organisation_id)
-    return [_key_info(row) for row in rows]
+    return [key_info(row) for row in rows]
 
 
 def key_page(
@@ -244,10 +244,11 @@ def key_page(
     if after is not None:
         index, key_id = after
         rows = rows.filter(Q(added_index__gt=index) | Q(added_index=index, key_id__gt=key_id))
-    return [_key_info(row) for row in rows[:limit]]
+    return [key_info(row) for row in rows[:limit]]
 
 
-def _key_info(row: SigningKey) -> KeyInfo:
+def key_info(row: SigningKey) -> KeyInfo:
+    """Return what a row of the ledger's own tables says of a key."""
     return KeyInfo(
         key_id=row.key_id,
         organisation_id=row.organisation_id,

@@ -140,9 +140,8 @@ def witnesses_seen(log: LogInfo) -> list[WitnessSeen]:
     ]
 
 
-def quorum_name(log: LogInfo) -> str:
-    """Return the word of the policy for what must cosign, empty where nothing must."""
-    del log  # the policy is the deployment's
+def quorum_name() -> str:
+    """Return the deployment's word for what must cosign a head, empty where nothing must."""
     policy: Policy = settings.WITNESS_POLICY
     return "" if policy.quorum is None else policy.quorum.decode(errors="replace")
 

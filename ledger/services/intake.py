@@ -5,14 +5,12 @@ transaction, not a fate: each is applied whole or refused alone, with its reason
 """
 
 import datetime as dt
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-
-from django.db import connections
 
 from foundation.core.actor import Actor
 from foundation.core.problem import ProblemError
-from foundation.tenancy import acting_as, current_alias
+from foundation.tenancy import acting_as
 from ledger.core.entry import EntryDraft
 from ledger.core.receipt import Receipt
 from ledger.core.sealed import SealedSubmission
@@ -25,21 +23,21 @@ from ledger.core.statement import (
     statement_message,
 )
 from ledger.errors import KeyRefusedError, SignatureRefusedError
-from ledger.models import KeyRevocation, SigningKey
 from ledger.selectors import LogInfo, current_log
 from ledger.services import signatures
 from ledger.services.gate import append_gate
-from ledger.services.sealed import CHAINED, check_rebuilt, check_stated, head_conflict, key_head
+from ledger.services.sealed import (
+    check_rebuilt,
+    check_stated,
+    head_conflict,
+    key_head,
+    key_heads,
+    key_unknown,
+    own_keys,
+)
 from ledger.services.signed import Signed
 from ledger.services.storing import submissions_store
 from ledger.services.submissions import signed_append
-
-NOT_OURS = "the key is not in the log for this organisation, or is revoked"
-
-_HEADS = """
-    SELECT DISTINCT ON (key_id) key_id, first + count, statement_hash FROM ledger_submission
-    WHERE key_id = ANY(%s) AND first IS NOT NULL ORDER BY key_id, first DESC
-"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,13 +70,14 @@ def submissions_append(
     key_ids = {one.key_id.hex() for one in stated.values()}
     with acting_as(actor):
         log = current_log()
-        public_keys = _keys(log, actor, key_ids)
+        public_keys = own_keys(key_ids, actor.organisation, log)
     unsigned = _unsigned(sent, stated, public_keys)
     with acting_as(actor):
         kinds = {draft.kind for each in sent for draft in each.drafts}
         gate = append_gate(actor=actor, log=log, kinds=kinds, signer=None)
         # Again, under the lock that a revocation takes alone.
-        queue = _Queue(actor, log, _keys(log, actor, key_ids), _heads(key_ids))
+        valid = own_keys(key_ids, actor.organisation, log)
+        queue = _Queue(actor, log, valid, key_heads(key_ids))
         signed: dict[int, Signed] = {}
         for at, statement in stated.items():
             try:
@@ -107,7 +106,7 @@ class _Queue:
         if stated.organisation_id != self._actor.organisation or stated.log != self._log.origin:
             raise KeyRefusedError("the statement is another organisation's, or for another log")
         if key_id not in self._keys:
-            raise KeyRefusedError(NOT_OURS)
+            raise key_unknown()
         head = self._heads.get(key_id, KeyChain(first=0, prev=NO_STATEMENT))
         if stated.chain != head:
             raise head_conflict(head)
@@ -157,28 +156,6 @@ def _store(
         except ProblemError as error:
             outcomes[at] = error
             broken.add(key_id)
-
-
-def _keys(log: LogInfo, actor: Actor, key_ids: Collection[str]) -> dict[str, bytes]:
-    """Return those of the keys that the organisation's own systems and devices hold, valid now."""
-    rows = SigningKey.objects.filter(
-        log_id=log.id,
-        key_id__in=key_ids,
-        organisation_id=actor.organisation,
-        holder__in=CHAINED,
-        revoked_index=None,
-    ).exclude(key_id__in=KeyRevocation.objects.filter(key_id__in=key_ids).values("key_id"))
-    return {key_id: bytes(key) for key_id, key in rows.values_list("key_id", "public_key")}
-
-
-def _heads(key_ids: Collection[str]) -> dict[str, KeyChain]:
-    """Return what the next statement of each key must say, of those that signed before."""
-    with connections[current_alias()].cursor() as cursor:
-        cursor.execute(_HEADS, [list(key_ids)])
-        return {
-            key_id: KeyChain(first=first, prev=bytes(prev))
-            for key_id, first, prev in cursor.fetchall()
-        }
 
 
 def _unsigned(

@@ -2,10 +2,12 @@
 
 import base64
 import json
+from threading import Timer
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.db import connections
 from django.test import Client
 
 from foundation.core.actor import SYSTEM, Actor
@@ -105,6 +107,24 @@ def test_a_governance_request_is_about_the_channel_that_it_names(opened: Opened)
     ):
         wanted = opened.header() if client is opened.other else {"Theriac-Channel": "none-such"}
         assert problem(client.get("/api/v1/keys", headers=wanted)) == expected
+
+
+def test_who_leaves_and_waits_has_the_promise_though_it_may_not_look_any_more(
+    opened: Opened,
+) -> None:
+    def sequence() -> None:
+        Sequencer(log).flush(now=NOW)
+        connections.close_all()
+
+    path, log = f"organisations/{opened.inside.organisation}/leave", opened.log()
+    timer = Timer(0.2, sequence)
+    timer.start()
+    left = post(opened.member, path, {"reason": "left"}, Prefer="wait=10", **opened.header())
+    timer.join()
+    assert left.status_code == 201, left.content
+    assert left.json()["receipt"]["log"] == opened.shown["origin"]
+    assert "sequenced" not in left.json()
+    assert opened.name not in names(opened.member)
 
 
 def test_a_member_anchors_in_the_channel_that_it_names(opened: Opened) -> None:

@@ -50,7 +50,7 @@ def _log_page(visit: Visit) -> HttpResponse:
             "entries": listed(visit.log, window.entries, heads),
             "members": member_count(visit.log),
             "frozen": freeze_reason(visit.log),
-            "quorum": quorum_name(visit.log),
+            "quorum": quorum_name(),
         }
     return visit.page("log", **context)
 
@@ -59,7 +59,7 @@ def _head(visit: Visit) -> HttpResponse:
     """Return the piece of the page that shows the head: public, and kept for a second or two."""
     with acting_as(visit.actor):
         heads, frozen = heads_of(visit.log), freeze_reason(visit.log)
-        quorum = quorum_name(visit.log)
+        quorum = quorum_name()
     response = visit.page("head", heads=heads, frozen=frozen, quorum=quorum)
     response["Cache-Control"] = "public, max-age=2"
     return response
@@ -124,7 +124,7 @@ def _witnesses_page(visit: Visit) -> HttpResponse:
         seen = witnesses_seen(visit.log)
         context: dict[str, Any] = {
             "heads": heads,
-            "quorum": quorum_name(visit.log),
+            "quorum": quorum_name(),
             "frozen": freeze_reason(visit.log),
             "watched": watched_logs(),
         }
