@@ -45,10 +45,11 @@ def send(who: Member, value: object, path: str = CAPTURE, **headers: str) -> Any
 
 
 def work_off() -> None:
-    """Do what the relay does, once."""
+    """Do what the relay does, until nothing is due: other tests of this worker left some too."""
     now = timezone.now()  # noqa: TID251 - the views' clock
-    for message_id in outbox_claim(now=now):
-        outbox_run(message_id, now=now)
+    while due := outbox_claim(now=now):
+        for message_id in due:
+            outbox_run(message_id, now=now)
 
 
 def job_of(who: Member, answer: Any) -> Any:
