@@ -22,7 +22,7 @@ from ledger.services.proofs import proof_bundle
 from ledger.services.verification import log_verify
 from tests.accounts.conftest import World
 from tests.accounts.test_http import bearer, post
-from tests.conftest import NOW
+from tests.conftest import NOW, Channel
 
 SCOPES = ("ledger:read", "ledger:write", "epcis:write")
 
@@ -56,6 +56,12 @@ class Opened:
 
     def header(self) -> dict[str, str]:
         return {"Theriac-Channel": self.name}
+
+
+@pytest.fixture
+def channel(fresh_db: Channel) -> Channel:
+    """A database of the test's own: the worker's has one log, and other tests count on that."""
+    return fresh_db
 
 
 @pytest.fixture

@@ -86,6 +86,12 @@ def keys_of(actor: Actor) -> list[str]:
 
 
 @pytest.fixture
+def channel(fresh_db: Channel) -> Channel:
+    """A database of the test's own: the worker's has one log, and other tests count on that."""
+    return fresh_db
+
+
+@pytest.fixture
 def private(channel: Channel) -> Channel:
     return opened(channel, members_only=True)
 
